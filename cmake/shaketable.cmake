@@ -1,0 +1,49 @@
+# Compiler flags and the two helpers that every folder uses.
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror=return-type -Werror=unused-result
+                    -fno-omit-frame-pointer)
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
+if(SHAKETABLE_SANITIZE)
+  add_compile_options(-fsanitize=${SHAKETABLE_SANITIZE})
+  add_link_options(-fsanitize=${SHAKETABLE_SANITIZE})
+endif()
+
+# shaketable_library(NAME [libraries…]): a static library of the .cpp files of the current folder (not of its
+# subfolders, and not main.cpp, which belongs to a program). Includes are written from the repository's root.
+function(shaketable_library name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  if(NOT sources)
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} INTERFACE ${ARGN})
+    return()
+  endif()
+  add_library(${name} STATIC ${sources})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARGN})
+endfunction()
+
+# shaketable_test(FOLDER LABEL [libraries…]): one Catch2 program, test_<folder>, of tests/FOLDER/*.cpp, every case a ctest of its own.
+function(shaketable_test folder label)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  string(REPLACE "/" "_" name "test_${folder}")
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE catch_main ${ARGN})
+  target_compile_definitions(${name} PRIVATE SHAKETABLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                             SHAKETABLE_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  catch_discover_tests(${name} TEST_PREFIX "${folder}: " PROPERTIES LABELS ${label} TIMEOUT 300)
+endfunction()
