@@ -1,0 +1,53 @@
+#pragma once
+// A client of the system under test, as one worker uses it: connect, invoke with a deadline, tell what the answer means.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/parameters.h"
+#include "base/result.h"
+#include "history/operation.h"
+
+namespace shaketable {
+
+struct ClientEndpoint {
+  std::string node;  // "n1"
+  std::string url;   // "http://10.77.0.1:2379"
+};
+
+struct ClientSettings {
+  std::vector<ClientEndpoint> endpoints;  // every node's; a client of worker i talks to endpoints[i % size]
+  std::size_t worker = 0;
+  Parameters options;
+  std::string user, password, ca_file, certificate_file, key_file;
+};
+
+struct Completion {
+  OpType type = OpType::info;  // ok, fail or info
+  Value value;                 // ok: the result (a read's value); else the invocation's value again
+  Value error;                 // nil when ok
+  friend bool operator==(const Completion&, const Completion&) = default;
+};
+
+// Used by one thread. A client that answered `info` is closed and replaced by a new one.
+class Client {
+ public:
+  virtual ~Client() = default;
+  virtual Result<void> open(Nanos timeout) = 0;
+  // Never waits longer than `timeout` (by more than the network library's grain). Must answer `fail` only for what
+  // certainly did not and will not happen; when in doubt `info`. A read that failed in any way is `fail`: it changes nothing.
+  virtual Completion invoke(Name f, const Value& value, Nanos timeout) = 0;
+};
+
+struct ClientInfo {
+  std::string name, about;
+  std::vector<ParameterSpec> parameters;
+  std::vector<std::string> functions;  // the f's it can do: "read", "write", "cas"
+  std::function<std::unique_ptr<Client>(const ClientSettings&)> make;
+};
+
+}  // namespace shaketable
