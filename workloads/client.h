@@ -22,6 +22,7 @@ struct ClientEndpoint {
 struct ClientSettings {
   std::vector<ClientEndpoint> endpoints;  // every node's; a client of worker i talks to endpoints[i % size]
   std::size_t worker = 0;
+  std::string run;  // names the run: a client keeps its data below it, so that two runs on one cluster never meet
   Parameters options;
   std::string user, password, ca_file, certificate_file, key_file;
 };
@@ -41,6 +42,8 @@ class Client {
   // Never waits longer than `timeout` (by more than the network library's grain). Must answer `fail` only for what
   // certainly did not and will not happen; when in doubt `info`. A read that failed in any way is `fail`: it changes nothing.
   virtual Completion invoke(Name f, const Value& value, Nanos timeout) = 0;
+  // Removes what this run's clients wrote, after the last operation; for clusters that are not ours to throw away.
+  virtual Result<void> remove_data(Nanos /*timeout*/) { return {}; }
 };
 
 struct ClientInfo {
