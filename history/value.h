@@ -39,6 +39,7 @@ class Value {
 
   static Value keyword(std::string_view name);               // EDN :name, without the colon
   static Value list(std::vector<Value> items);               // EDN vectors and lists, JSON arrays
+  static Value list_of(std::span<Value> items);              // the same, moving the items out of their place
   static Value set(std::vector<Value> items);                // sorted, duplicates dropped
   static Value map(std::vector<std::pair<Value, Value>> entries);  // sorted by key; of equal keys the last stands
 
