@@ -220,6 +220,14 @@ bool is_edn_name(std::string_view text) {
   return true;
 }
 
+void append_edn(std::string& out, const Value& value) {
+  put_edn(out, value);
+}
+
+void append_json(std::string& out, const Value& value) {
+  put_json(out, value);
+}
+
 std::string to_edn(const Value& value) {
   std::string out;
   put_edn(out, value);

@@ -14,6 +14,8 @@ namespace shaketable {
 
 std::string to_edn(const Value& value);
 std::string to_json(const Value& value);
+void append_edn(std::string& out, const Value& value);
+void append_json(std::string& out, const Value& value);
 
 // The whole text must be one value, in UTF-8. Nesting is limited to 256 levels. Errors are bad_input and say column and
 // what was expected: `column 9: found "]", expected a value for the key before it`.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
@@ -38,6 +39,15 @@ std::size_t utf8_length(const char* at, const char* end) {
   return 0;
 }
 
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = utf8_length(text.data() + i, text.data() + text.size());
+    if (length == 0) return false;
+    i += length;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string describe_text(const char* at, const char* end, std::string_view end_name) {
@@ -47,7 +57,15 @@ std::string describe_text(const char* at, const char* end, std::string_view end_
   const std::size_t length = utf8_length(at, end);
   if (length == 0 || static_cast<unsigned char>(*at) < ' ' || *at == '\x7f')
     return fmt::format("byte 0x{:02x}", static_cast<unsigned char>(*at));
-  if (length > 1 || ends_word(*at)) return *at == '"' ? "'\"'" : fmt::format("\"{}\"", std::string_view(at, length));
+  if (*at == '"') {  // a whole string, if it is short
+    const std::string_view text(at, std::min(end - at, kLongestWord));
+    const std::size_t close = text.find('"', 1);
+    if (close != std::string_view::npos && text.substr(0, close).find_first_of("\n\\") == std::string_view::npos &&
+        is_utf8(text.substr(0, close)))
+      return std::string(text.substr(0, close + 1));
+    return "'\"'";
+  }
+  if (length > 1 || ends_word(*at)) return fmt::format("\"{}\"", std::string_view(at, length));
   const char* word_end = at;
   while (word_end != end && word_end - at < kLongestWord && !ends_word(*word_end)) {
     const std::size_t step = utf8_length(word_end, end);
