@@ -9,13 +9,13 @@
 namespace shaketable {
 
 struct SshOptions {
-  std::string user = "root";
+  std::string user;                         // empty: ssh_config's User, else root
   bool sudo = false;                        // commands that change the node run under `sudo -n`
-  int port = 22;
+  int port = 0;                             // 0: ssh_config's Port, else 22
   std::vector<std::string> identity_files;  // private keys; empty: ssh_config's and the usual ones
   bool use_agent = true;                    // SSH_AUTH_SOCK
-  std::string known_hosts;                  // file; empty: ~/.ssh/known_hosts. Always strict
-  std::string config;                       // ssh_config file; empty: ~/.ssh/config if there; "none": none
+  std::string known_hosts;  // file; empty: ssh_config's, ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts. Always strict
+  std::string config;       // ssh_config file; empty: ~/.ssh/config if there; "none": none
   Nanos connect_timeout = std::chrono::seconds(10);
 };
 

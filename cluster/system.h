@@ -33,8 +33,8 @@ class System {
   const SystemSpec& spec() const { return spec_; }
 
   // On every node at once. Errors list each failing node with the end of its output.
-  Result<void> install();    // packages missing on a node (a lab node has them from the shared layer)
-  Result<void> set_up();     // empties data, writes files, runs `setup`
+  Result<void> install();  // packages missing on a node (a lab node has them from the shared layer)
+  Result<void> set_up();   // empties data, writes files, runs `setup`
   Result<void> start_all();
   Result<void> tear_down();  // stops, empties data, runs `teardown`
 
@@ -49,7 +49,8 @@ class System {
   Result<Nanos> wait_until_healthy(Clock& clock, Nanos timeout, std::stop_token stop);
   Result<std::vector<std::string>> primaries();  // names, sorted; asked of every node, union of the answers
   Result<std::string> version();
-  // Copies the logs of every node to `directory`/NODE/…; returns what could not be had, a line each (logs never fail a run).
+  // Copies the logs of every node to `directory`/NODE/…; returns what could not be had, a line each (logs never fail a
+  // run).
   std::vector<std::string> collect_logs(const std::string& directory, std::size_t limit_bytes_per_file);
   std::string client_url(const Node& node) const;
 
