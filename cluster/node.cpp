@@ -26,6 +26,10 @@ Node::Node(NodeSpec spec, std::unique_ptr<Remote> remote)
 }
 
 Node::~Node() {
+  close();
+}
+
+void Node::close() {
   work_.close();
 }
 
