@@ -1,0 +1,257 @@
+#include "checkers/linearizability/linearizable.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/text.h"
+#include "checkers/linearizability/explain.h"
+#include "checkers/linearizability/meter.h"
+#include "checkers/linearizability/model.h"
+#include "checkers/linearizability/recorder.h"
+#include "checkers/linearizability/search.h"
+#include "history/text.h"
+
+namespace shaketable {
+
+namespace lin = linearizability;
+
+std::vector<ModelInfo> linearizability_models() {
+  std::vector<ModelInfo> infos;
+  for (const lin::ModelEntry& entry : lin::models()) infos.push_back(entry.info);
+  return infos;
+}
+
+namespace {
+
+using lin::Outcome;
+
+// Registers index tables by value, so each object counts its values from 0 unless they are dense already.
+void count_values_locally(lin::Problem& problem) {
+  lin::Id largest = problem.initial[0];
+  for (const lin::Event e : problem.events)
+    largest = std::max({largest, problem.ops[e.op].call.a, problem.ops[e.op].call.b});
+  if (static_cast<std::size_t>(largest) < 2 * problem.events.size() + 16) return;
+  std::unordered_map<lin::Id, lin::Id> local;
+  auto translate = [&](lin::Id& id) {
+    if (id < 0) return;
+    const auto [entry, fresh] = local.emplace(id, static_cast<lin::Id>(problem.values.size()));
+    if (fresh) problem.values.push_back(id);
+    id = entry->second;
+  };
+  translate(problem.initial[0]);
+  for (lin::Op& op : problem.ops) {
+    if (op.dropped) continue;
+    translate(op.call.a);
+    translate(op.call.b);
+  }
+}
+
+std::uint32_t global_index(const lin::Problem& problem, std::size_t event) {
+  const lin::Event e = problem.events[event];
+  return e.completion ? problem.ops[e.op].complete : problem.ops[e.op].invoke;
+}
+
+// One object on its way to an answer.
+struct Case {
+  lin::Problem* problem;
+  std::unique_ptr<lin::Search> search;
+  Outcome outcome = Outcome::running;
+  std::size_t stop = 0;    // the history is of interest up to this event
+  std::size_t failed = 0;  // once invalid
+  std::size_t decided = 0, open = 0, configurations = 0;
+};
+
+class Check {
+ public:
+  Check(const lin::Model& model, const lin::Interner& values, const Budget& budget, Pool* pool)
+      : model_(model), values_(values), ledger_(budget), pool_(pool) {}
+
+  void add(lin::Problem& problem) {
+    cases_.push_back({&problem, nullptr});
+    cases_.back().stop = problem.events.size();
+  }
+
+  // Objects are searched in rounds of growing quotas, so that a hard one does not keep easy ones from being decided.
+  // Once one is illegal, the others matter only up to the event where it failed.
+  void run() {
+    std::vector<std::size_t> open(cases_.size());
+    for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
+    for (std::uint64_t quota = 4096; !open.empty(); quota *= 2) {
+      each(open.size(), [&](std::size_t k) { advance(cases_[open[k]], quota); });
+      for (Case& c : cases_)
+        if (c.outcome == Outcome::invalid && (!illegal_ || failed_at(c) < failed_at(*illegal_))) illegal_ = &c;
+      std::erase_if(open, [&](std::size_t i) {
+        Case& c = cases_[i];
+        if (illegal_ && c.outcome == Outcome::running) {
+          c.stop = first_event_from(*c.problem, failed_at(*illegal_));
+          if (c.decided >= c.stop) c.outcome = Outcome::valid;
+        }
+        if (c.outcome == Outcome::running) return false;
+        c.search.reset();
+        return true;
+      });
+    }
+  }
+
+  void judge(Verdict& verdict) {
+    if (illegal_) return judge_invalid(verdict);
+    std::size_t undecided = 0, events = 0;
+    const Case* worst = nullptr;
+    for (const Case& c : cases_) {
+      events += c.problem->events.size();
+      if (c.outcome == Outcome::valid) continue;
+      ++undecided;
+      if (!worst) worst = &c;
+    }
+    if (worst) {
+      verdict.valid = Validity::unknown;
+      judge_unknown(verdict, *worst, undecided);
+    } else if (events == 0) {
+      verdict.valid = Validity::unknown;
+      verdict.reason = "too little to judge: no operation that completed or may have taken effect";
+    } else {
+      verdict.valid = Validity::valid;
+    }
+  }
+
+ private:
+  void each(std::size_t count, const std::function<void(std::size_t)>& work) {
+    if (pool_ && count > 1 && pool_->threads() > 1) return pool_->run(count, work);
+    for (std::size_t i = 0; i < count; ++i) work(i);
+  }
+
+  void advance(Case& c, std::uint64_t quota) {
+    if (!c.search) c.search = lin::make_search(*c.problem, model_, values_, ledger_);
+    c.outcome = c.search->run(quota, c.stop);
+    c.decided = c.search->decided();
+    c.open = c.search->open();
+    c.configurations = c.search->configurations();
+    if (c.outcome == Outcome::invalid) c.failed = c.search->failed();
+    // With many objects, searches that wait for their next turn hold memory; those that are done need not.
+    if (c.outcome != Outcome::running) c.search.reset();
+  }
+
+  static std::uint32_t failed_at(const Case& c) { return global_index(*c.problem, c.failed); }
+
+  static std::size_t first_event_from(const lin::Problem& problem, std::uint32_t index) {
+    std::size_t low = 0, high = problem.events.size();
+    while (low < high) {
+      const std::size_t middle = (low + high) / 2;
+      global_index(problem, middle) < index ? low = middle + 1 : high = middle;
+    }
+    return low;
+  }
+
+  void judge_invalid(Verdict& verdict) {
+    const lin::Problem& problem = *illegal_->problem;
+    const lin::Trace trace = lin::trace_failure(problem, model_, values_, illegal_->failed);
+    lin::Explanation e = lin::explain(problem, model_, values_, illegal_->failed, trace);
+    verdict.valid = Validity::invalid;
+    verdict.reason = e.reason;
+    verdict.explanation = e.text;
+    verdict.details = e.details;
+    verdict.anomalies["nonlinearizable"].push_back({std::move(e.text), std::move(e.details)});
+    std::size_t undecided = 0;
+    for (const Case& c : cases_) undecided += c.outcome != Outcome::valid && c.outcome != Outcome::invalid;
+    if (undecided)
+      verdict.explanation += fmt::format("\n{} other object{} could not be decided within the budget.\n", undecided,
+                                         undecided == 1 ? "" : "s");
+  }
+
+  void judge_unknown(Verdict& verdict, const Case& c, std::size_t undecided) {
+    const char* why = c.outcome == Outcome::out_of_time     ? "the time is up"
+                      : c.outcome == Outcome::out_of_memory ? "the memory bound is reached"
+                                                            : "too many operations are open at once (over 4096)";
+    std::string place;
+    if (c.problem->keyed) {
+      place = fmt::format("{} of {} objects undecided; key {}: ", undecided, cases_.size(), to_edn(c.problem->key));
+    }
+    verdict.reason = fmt::format("{}: {}linearizable up to event {} of {}, {} operations open there, {} configurations",
+                                 why, place, c.decided, c.problem->events.size(), c.open, c.configurations);
+    std::vector<std::pair<Value, Value>> details = {{"bound", c.outcome == Outcome::out_of_time     ? "time"
+                                                              : c.outcome == Outcome::out_of_memory ? "memory"
+                                                                                                    : "width"},
+                                                    {"undecided", static_cast<std::int64_t>(undecided)},
+                                                    {"objects", static_cast<std::int64_t>(cases_.size())},
+                                                    {"decided_events", static_cast<std::int64_t>(c.decided)},
+                                                    {"events", static_cast<std::int64_t>(c.problem->events.size())},
+                                                    {"open", static_cast<std::int64_t>(c.open)},
+                                                    {"configurations", static_cast<std::int64_t>(c.configurations)}};
+    if (c.problem->keyed) details.emplace_back("key", c.problem->key);
+    verdict.details = Value::map(std::move(details));
+  }
+
+  const lin::Model& model_;
+  const lin::Interner& values_;
+  lin::Ledger ledger_;
+  Pool* pool_;
+  std::vector<Case> cases_;
+  const Case* illegal_ = nullptr;
+};
+
+}  // namespace
+
+struct LinearizableChecker::Impl {
+  LinearizableOptions options;
+  std::unique_ptr<const lin::Model> model;
+  lin::Recorder recorder;
+  lin::State initial;
+
+  Impl(LinearizableOptions o, std::unique_ptr<const lin::Model> m)
+      : options(std::move(o)), model(std::move(m)), recorder(*model, options.keyed) {}
+};
+
+LinearizableChecker::LinearizableChecker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LinearizableChecker::LinearizableChecker(LinearizableChecker&&) noexcept = default;
+LinearizableChecker& LinearizableChecker::operator=(LinearizableChecker&&) noexcept = default;
+LinearizableChecker::~LinearizableChecker() = default;
+
+Result<LinearizableChecker> LinearizableChecker::create(const LinearizableOptions& options) {
+  std::vector<std::string_view> names;
+  for (const lin::ModelEntry& entry : lin::models()) {
+    names.push_back(entry.info.name);
+    if (entry.info.name != options.model) continue;
+    auto impl = std::make_unique<Impl>(options, entry.make(options));
+    auto initial = impl->model->initial(options.initial, impl->recorder.values());
+    if (!initial) return Failure(std::move(initial.error()).in(fmt::format("model {}: initial state", options.model)));
+    impl->initial = *std::move(initial);
+    return LinearizableChecker(std::move(impl));
+  }
+  const std::string_view meant = nearest(options.model, names);
+  return bad_input(fmt::format("there is no model '{}'{}", options.model,
+                               meant.empty() ? std::string("; `shaketable list models` names them")
+                                             : fmt::format("; did you mean '{}'?", meant)));
+}
+
+Result<void> LinearizableChecker::take(Operation operation) {
+  return impl_->recorder.take(std::move(operation));
+}
+
+Result<Verdict> LinearizableChecker::check(const Budget& budget, Pool* pool) {
+  if (auto r = impl_->recorder.finish(); !r) return Failure(std::move(r.error()));
+  Verdict verdict;
+  verdict.checker = "linearizable";
+  verdict.operations = impl_->recorder.operations();
+  Check check(*impl_->model, impl_->recorder.values(), budget, pool);
+  for (lin::Problem& problem : impl_->recorder.problems()) {
+    problem.initial = impl_->initial;
+    if (impl_->model->is_register()) count_values_locally(problem);
+    check.add(problem);
+  }
+  check.run();
+  check.judge(verdict);
+  return verdict;
+}
+
+Result<Verdict> check_linearizable(const History& history, const LinearizableOptions& options, const Budget& budget,
+                                   Pool* pool) {
+  auto checker = LinearizableChecker::create(options);
+  if (!checker) return Failure(std::move(checker.error()));
+  for (const Operation& operation : history.operations)
+    if (auto r = checker->take(operation); !r) return Failure(std::move(r.error()));
+  return checker->check(budget, pool);
+}
+
+}  // namespace shaketable

@@ -1,0 +1,61 @@
+#pragma once
+// A sequential object: which calls it takes, and what each does to its state. One file each in models/;
+// docs/checkers.md shows how to add one. Models hold no mutable state: any thread may ask.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "checkers/linearizability/linearizable.h"
+#include "checkers/linearizability/problem.h"
+#include "history/operation.h"
+
+namespace shaketable::linearizability {
+
+// One operation of the history as a model sees it.
+struct Invocation {
+  Name f;
+  const Value& argument;  // the invocation's value
+  const Value* result;    // the value of the completion `ok`; null when the operation crashed
+  std::int64_t process;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  // The call that `op` made, or nullopt when it says nothing and may be left out (a read that crashed). The error says
+  // what the model takes; the caller puts the operation's place before it.
+  virtual Result<std::optional<Call>> encode(const Invocation& op, Interner& values) const = 0;
+
+  // The state before the history. `initial` is the user's; without one, the model's own.
+  virtual Result<State> initial(const std::optional<Value>& initial, Interner& values) const = 0;
+
+  // False: `call` with its result cannot happen in `before`. Else `after` is the state it leaves. Deterministic.
+  virtual bool step(const State& before, const Call& call, const Interner& values, State& after) const = 0;
+
+  // Promises that the search builds on. Each may say false for want of knowledge, never true wrongly.
+  virtual bool pure(const Call&) const { return false; }        // changes no state in which it is legal
+  virtual bool total(const Call&) const { return false; }       // legal in every state
+  virtual bool overwrites(const Call&) const { return false; }  // total, and leaves the same state whatever was before
+
+  // For people: "write 3", "read → 4"; "the register holds 3".
+  virtual std::string describe(const Call& call, bool crashed, const Interner& values) const = 0;
+  virtual std::string describe(const State& state, const Interner& values) const = 0;
+
+  // The registers' own engines apply: state = {value}, calls are of RegisterCall (models/register.h).
+  virtual bool is_register() const { return false; }
+};
+
+struct ModelEntry {
+  ModelInfo info;
+  std::unique_ptr<const Model> (*make)(const LinearizableOptions& options);
+};
+
+// All models, in the order in which they are listed.
+const std::vector<ModelEntry>& models();
+
+}  // namespace shaketable::linearizability

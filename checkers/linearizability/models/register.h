@@ -1,0 +1,12 @@
+#pragma once
+
+#include "checkers/linearizability/model.h"
+
+namespace shaketable::linearizability {
+
+// One value. `read` of the value, `write` of a value, and for a cas-register `cas` with [old new], which succeeds, and
+// then only happens, if the value is old. Initially nil.
+std::unique_ptr<const Model> make_register(const LinearizableOptions& options);
+std::unique_ptr<const Model> make_cas_register(const LinearizableOptions& options);
+
+}  // namespace shaketable::linearizability

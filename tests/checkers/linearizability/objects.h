@@ -1,0 +1,12 @@
+#pragma once
+// The models once more, as plainly as possible, for brute_force.h.
+
+#include "tests/checkers/linearizability/brute_force.h"
+
+namespace shaketable::objects {
+
+brute::Object register_object();
+brute::Object cas_register();
+brute::Object unique_register();  // every write has a value of its own
+
+}  // namespace shaketable::objects
