@@ -15,7 +15,7 @@ enum class ExitCode : int {
   interrupted = 130,
 };
 
-// violation, unclean, infrastructure, unknown, interrupted, pass. (bad_input ends a command before there are others.)
+// violation, unclean, infrastructure, bad_input (one file of several), interrupted, unknown, pass.
 ExitCode worse(ExitCode a, ExitCode b);
 ExitCode exit_code_of(const Error& error);
 

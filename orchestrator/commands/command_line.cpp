@@ -1,0 +1,174 @@
+#include "orchestrator/commands/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "base/log.h"
+#include "orchestrator/commands/commands.h"
+
+namespace shaketable {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 pass, 1 violation found, 2 unknown, 3 bad plan or usage, 4 infrastructure failed,\n"
+    "5 a node could not be proved clean, 130 interrupted. stdout is data, stderr is progress and log.\n"
+    "First steps: shaketable run configs/quickstart.yaml";
+
+void add_plan_choice(CLI::App* app, PlanChoice& plan) {
+  app->add_option("PLAN", plan.path, "the test plan (YAML)")->required();
+  app->add_option("--set", plan.set, "change the plan: a.b=value (repeatable)")->allow_extra_args(false);
+  app->add_option("--nodes-file", plan.nodes_file, "take the nodes from this file, one host a line");
+  app->add_option("--lab", plan.lab, "name of the embedded lab")->capture_default_str();
+}
+
+}  // namespace
+
+int command_line(int argc, char** argv) {
+  CLI::App app{"shaketable shakes a distributed system and says, with evidence, whether it kept its promises."};
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("shaketable " SHAKETABLE_VERSION));
+  bool verbose = false, quiet = false;
+  app.add_flag("-v,--verbose", verbose, "log more");
+  app.add_flag("-q,--quiet", quiet, "log only warnings and errors");
+  ExitCode code = ExitCode::pass;
+
+  RunOptions run;
+  CLI::App* run_app = app.add_subcommand("run", "run a test plan");
+  add_plan_choice(run_app, run.plan);
+  run_app->add_option("--seed", run.plan.seed, "repeat a run's random choices");
+  run_app->add_option("--out", run.out, "the run's folder itself");
+  run_app->add_flag("--dry-run", run.dry_run, "print every command that would touch a node, and touch none");
+  run_app->add_flag("--keep", run.keep, "leave the system and the lab up afterwards");
+  run_app->add_flag("--json", run.json, "print the result as one JSON object");
+  run_app->add_option("--junit", run.junit, "write the verdicts as JUnit XML to this file");
+  run_app->callback([&] { code = run_command(run); });
+
+  std::vector<std::string> validate_plans, validate_set;
+  CLI::App* validate_app = app.add_subcommand("validate", "parse and check plans");
+  validate_app->add_option("PLAN", validate_plans, "test plans (YAML)")->required();
+  validate_app->add_option("--set", validate_set, "change the plan: a.b=value (repeatable)")->allow_extra_args(false);
+  validate_app->callback([&] { code = validate_command(validate_plans, validate_set); });
+
+  CheckOptions check;
+  CLI::App* check_app = app.add_subcommand("check", "judge recorded histories; several: the worst verdict exits");
+  check_app->add_option("HISTORY", check.histories, "run folders, .db, .edn, .json, .jsonl, .log files")->required();
+  check_app
+      ->add_option("--checker", check.checkers,
+                   "judge by this checker (repeatable); without it a run is judged as its plan says")
+      ->allow_extra_args(false);
+  check_app->add_option("--model", check.model, "linearizable: the model");
+  check_app->add_option("--initial", check.initial, "linearizable: the state before the history, as JSON or nil");
+  check_app->add_option("--nil-read", check.nil_read, "linearizable: what a read of nil means: absent or any");
+  check_app->add_flag("--keyed", check.keyed, "values are [key value] tuples");
+  check_app->add_option("--consistency", check.consistency, "isolation: the models that must hold, a comma list")
+      ->delimiter(',');
+  check_app->add_option("--timeout", check.timeout, "bound of each check (default 60s)");
+  check_app->add_option("--memory", check.memory, "bound of each check's memory (default 2GiB)");
+  check_app->add_option("--format", check.format, "read files as edn, json, jsonl, jepsen-log, porcupine-kv or awdit");
+  check_app->add_flag("--json", check.json, "print one JSON object");
+  check_app->callback([&] { code = check_command(check); });
+
+  std::string runs_directory = "results";
+  bool runs_json = false;
+  CLI::App* runs_app = app.add_subcommand("runs", "list runs with their verdicts");
+  runs_app->add_option("DIR", runs_directory, "results folder")->capture_default_str();
+  runs_app->add_flag("--json", runs_json, "print one JSON object");
+  runs_app->callback([&] { code = runs_command(runs_directory, runs_json); });
+
+  std::string report_run;
+  bool report_json = false;
+  CLI::App* report_app = app.add_subcommand("report", "write the report of a run again, from its recorded verdicts");
+  report_app->add_option("RUN", report_run, "the run's folder")->required();
+  report_app->add_flag("--json", report_json, "print one JSON object");
+  report_app->callback([&] { code = report_command(report_run, report_json); });
+
+  std::string export_run, export_format = "jsonl", export_out;
+  CLI::App* export_app = app.add_subcommand("export", "a run's history as EDN (Jepsen) or JSON lines");
+  export_app->add_option("RUN", export_run, "the run's folder or history.db")->required();
+  export_app->add_option("--format", export_format, "edn or jsonl")->capture_default_str();
+  export_app->add_option("--out", export_out, "a file; without it stdout");
+  export_app->callback([&] { code = export_command(export_run, export_format, export_out); });
+
+  LabOptions lab;
+  std::string lab_node;
+  std::vector<std::string> lab_arguments;
+  bool lab_json = false;
+  CLI::App* lab_app = app.add_subcommand("lab", "the embedded cluster");
+  lab_app->require_subcommand(1);
+  lab_app->add_option("--lab", lab.name, "its name")->capture_default_str();
+  CLI::App* up_app = lab_app->add_subcommand("up", "bring it up");
+  up_app->fallthrough();
+  up_app->add_option("--nodes", lab.nodes, "how many nodes")->capture_default_str();
+  up_app->add_option("--packages", lab.packages, "Debian packages for the layer that the nodes share, a comma list")
+      ->delimiter(',');
+  up_app->add_option("--memory", lab.memory, "bound of each node's memory (default 1GiB)");
+  up_app->add_option("--disk", lab.disk, "cap of each node's disk (default 2GiB)");
+  up_app->callback([&] { code = lab_up_command(lab); });
+  CLI::App* down_app = lab_app->add_subcommand("down", "take it down; nothing of it stays");
+  down_app->fallthrough();
+  down_app->callback([&] { code = lab_down_command(lab.name); });
+  CLI::App* status_app = lab_app->add_subcommand("status", "what runs, and how to reach it");
+  status_app->fallthrough();
+  status_app->add_flag("--json", lab_json, "print one JSON object");
+  status_app->callback([&] { code = lab_status_command(lab.name, lab_json); });
+  CLI::App* exec_app = lab_app->add_subcommand("exec", "run a command beside the controller, in the lab's network");
+  exec_app->fallthrough();
+  exec_app->add_option("CMD", lab_arguments, "command and arguments")->required();
+  exec_app->prefix_command();
+  exec_app->callback([&] {
+    std::vector<std::string> all = lab_arguments;
+    for (const std::string& more : exec_app->remaining()) all.push_back(more);
+    code = lab_exec_command(lab.name, all);
+  });
+  CLI::App* ssh_app = lab_app->add_subcommand("ssh", "a shell, or a command, on a node");
+  ssh_app->fallthrough();
+  ssh_app->add_option("NODE", lab_node, "n1, n2, …")->required();
+  ssh_app->prefix_command();
+  ssh_app->callback([&] { code = lab_ssh_command(lab.name, lab_node, ssh_app->remaining()); });
+
+  PlanChoice heal;
+  bool heal_json = false;
+  CLI::App* heal_app = app.add_subcommand("heal", "undo every fault on every node, whatever became of the controller");
+  add_plan_choice(heal_app, heal);
+  heal_app->add_flag("--json", heal_json, "print one JSON object");
+  heal_app->callback([&] { code = heal_command(heal, heal_json); });
+
+  PlanChoice doctor;
+  bool doctor_json = false;
+  CLI::App* doctor_app =
+      app.add_subcommand("doctor", "probe the nodes: what can be reached, which faults each can take");
+  add_plan_choice(doctor_app, doctor);
+  doctor_app->add_flag("--json", doctor_json, "print one JSON object");
+  doctor_app->callback([&] { code = doctor_command(doctor, doctor_json); });
+
+  std::string list_what;
+  bool list_json = false;
+  CLI::App* list_app = app.add_subcommand("list", "what plans can name");
+  list_app->add_option("WHAT", list_what, "faults, workloads, checkers, models, clients or systems")
+      ->required()
+      ->check(CLI::IsMember({"faults", "workloads", "checkers", "models", "clients", "systems"}));
+  list_app->add_flag("--json", list_json, "print one JSON object");
+  list_app->callback([&] { code = list_command(list_what, list_json); });
+
+  app.parse_complete_callback([&] {
+    if (verbose) log::set_level(log::Level::debug);
+    if (quiet) log::set_level(log::Level::warning);
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int cli = app.exit(error);  // prints help to stdout, errors to stderr
+    return cli == 0 ? 0 : static_cast<int>(ExitCode::bad_input);
+  } catch (const std::exception& error) {
+    // Nothing of ours throws; what a library throws past its file is a defect, said as one and never a crash.
+    log::error("shaketable: internal error: {}", error.what());
+    return static_cast<int>(ExitCode::infrastructure);
+  }
+  std::fflush(stdout);
+  return static_cast<int>(code);
+}
+
+}  // namespace shaketable

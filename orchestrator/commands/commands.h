@@ -1,0 +1,66 @@
+#pragma once
+// What each command takes, and the commands. Each prints its own errors and returns its exit code.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "orchestrator/exit_code.h"
+
+namespace shaketable {
+
+// Where a plan comes from and what the command line changes in it; shared by run, heal and doctor.
+struct PlanChoice {
+  std::string path;
+  std::optional<std::uint64_t> seed;
+  std::vector<std::string> set;  // "a.b=c"
+  std::string nodes_file;
+  std::string lab = "lab";  // name of the embedded lab
+};
+
+struct RunOptions {
+  PlanChoice plan;
+  std::string out;  // the run's folder itself; empty: results/PLAN-TIME
+  bool dry_run = false;
+  bool keep = false;  // leave nodes and lab as they are
+  bool json = false;
+  std::string junit;  // file
+};
+ExitCode run_command(const RunOptions& options);
+
+ExitCode validate_command(const std::vector<std::string>& plans, const std::vector<std::string>& set);
+
+struct CheckOptions {
+  std::vector<std::string> histories;
+  std::vector<std::string> checkers;
+  std::string model, initial, nil_read;
+  bool keyed = false;
+  std::vector<std::string> consistency;
+  std::string timeout, memory;
+  std::string format;
+  bool json = false;
+};
+ExitCode check_command(const CheckOptions& options);
+
+ExitCode runs_command(const std::string& directory, bool json);
+ExitCode export_command(const std::string& run, const std::string& format, const std::string& out);
+ExitCode report_command(const std::string& run, bool json);
+
+struct LabOptions {
+  std::string name = "lab";
+  int nodes = 5;
+  std::vector<std::string> packages;
+  std::string memory, disk;
+};
+ExitCode lab_up_command(const LabOptions& options);
+ExitCode lab_down_command(const std::string& name);
+ExitCode lab_status_command(const std::string& name, bool json);
+ExitCode lab_exec_command(const std::string& name, const std::vector<std::string>& arguments);
+ExitCode lab_ssh_command(const std::string& name, const std::string& node, const std::vector<std::string>& arguments);
+
+ExitCode heal_command(const PlanChoice& plan, bool json);
+ExitCode doctor_command(const PlanChoice& plan, bool json);
+ExitCode list_command(const std::string& what, bool json);
+
+}  // namespace shaketable

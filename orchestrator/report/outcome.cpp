@@ -1,0 +1,448 @@
+#include "orchestrator/report/outcome.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/duration.h"
+#include "history/text.h"
+#include "orchestrator/report/verdict_text.h"
+
+namespace shaketable {
+namespace {
+
+bool is_empty(const Value& proof) {
+  return proof.is_nil();
+}
+
+// A fault's proof is a map with "bit": true or false; without one nobody looked.
+bool proved(const Value& proof) {
+  if (proof.kind() != Value::Kind::map) return false;
+  const Value* bit = proof.find("bit");
+  return bit && bit->kind() == Value::Kind::boolean && bit->boolean();
+}
+
+FaultCounts count_faults(const std::vector<FaultRecord>& faults) {
+  FaultCounts counts;
+  for (const FaultRecord& fault : faults) {
+    if (fault.actual_start_ns == kNotYet) continue;  // planned, but the run ended before
+    ++counts.applied;
+    if (fault.undo == UndoState::verified) ++counts.verified;
+    if (proved(fault.proof))
+      ++counts.proved;
+    else
+      counts.unproved.push_back(fmt::format("{} {}: {}", fault.fault, fault.id,
+                                            is_empty(fault.proof) ? "no proof was taken" : to_json(fault.proof)));
+  }
+  return counts;
+}
+
+Judgement recovery_judgement(const Value& recovery) {
+  Judgement judgement;
+  judgement.verdict.checker = "recovery";
+  const Value* healthy = recovery.find("healthy");
+  if (healthy && healthy->kind() == Value::Kind::boolean && healthy->boolean()) {
+    judgement.verdict.valid = Validity::valid;
+    const Value* after = recovery.find("after_ns");
+    if (after && after->is_integer())
+      judgement.verdict.explanation =
+          fmt::format("healthy {} after the faults were undone", format_duration(Nanos(after->integer())));
+  } else {
+    judgement.verdict.valid = Validity::invalid;
+    const Value* why = recovery.find("why");
+    judgement.verdict.reason =
+        fmt::format("liveness: the system did not come back after the faults were undone: {}",
+                    why && why->kind() == Value::Kind::string ? why->text() : std::string_view("no reason recorded"));
+    judgement.verdict.anomalies["no-recovery"].push_back({judgement.verdict.reason, recovery});
+  }
+  judgement.verdict.details = recovery;
+  return judgement;
+}
+
+std::string xml(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\n':
+        out += "&#10;";
+        break;
+      case '\t':
+        out += ' ';
+        break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20) out += c;  // XML 1.0 has no other control characters, escaped or not
+    }
+  }
+  return out;
+}
+
+// JSON of one parameter, for the file and for people.
+Value parameter_json(const ParameterValue& value) {
+  struct Visitor {
+    Value operator()(bool b) const { return b; }
+    Value operator()(std::int64_t i) const { return i; }
+    Value operator()(double d) const { return d; }
+    Value operator()(Nanos d) const { return format_duration(d); }
+    Value operator()(const DurationRange& r) const {
+      return Value::list({format_duration(r.low), format_duration(r.high)});
+    }
+    Value operator()(std::uint64_t s) const { return static_cast<std::int64_t>(s); }
+    Value operator()(const std::string& s) const { return s; }
+    Value operator()(const std::vector<std::string>& s) const { return Value::list({s.begin(), s.end()}); }
+    Value operator()(const Weights& w) const {
+      std::vector<std::pair<Value, Value>> entries;
+      for (const auto& [name, weight] : w) entries.emplace_back(name, weight);
+      return Value::map(std::move(entries));
+    }
+  };
+  return std::visit(Visitor{}, value);
+}
+
+ParameterValue parameter_of(const Parameters& from, const ParameterSpec& spec) {
+  switch (spec.type) {
+    case ParameterType::boolean:
+      return from.boolean(spec.name);
+    case ParameterType::integer:
+      return from.integer(spec.name);
+    case ParameterType::number:
+      return from.number(spec.name);
+    case ParameterType::duration:
+      return from.duration(spec.name);
+    case ParameterType::duration_range:
+      return from.range(spec.name);
+    case ParameterType::size:
+      return from.size(spec.name);
+    case ParameterType::text:
+    case ParameterType::choice:
+      return from.text(spec.name);
+    case ParameterType::texts:
+    case ParameterType::choice_list:
+      return from.texts(spec.name);
+    case ParameterType::weights:
+      return from.weights(spec.name);
+  }
+  return false;
+}
+
+}  // namespace
+
+Validity Outcome::validity() const {
+  Validity validity = doubts.empty() ? Validity::valid : Validity::unknown;
+  if (judgements.empty()) validity = Validity::unknown;
+  for (const Judgement& judgement : judgements) validity = worst(validity, judgement.verdict.valid);
+  return validity;
+}
+
+ExitCode Outcome::code() const {
+  ExitCode code = ExitCode::pass;
+  const Validity v = validity();
+  if (v == Validity::invalid) code = worse(code, ExitCode::violation);
+  if (v == Validity::unknown) code = worse(code, ExitCode::unknown);
+  if (!unclean_nodes.empty()) code = worse(code, ExitCode::unclean);
+  if (!infrastructure.empty()) code = worse(code, ExitCode::infrastructure);
+  if (interrupted) code = worse(code, ExitCode::interrupted);
+  return code;
+}
+
+Result<Outcome> read_outcome(const RunFile& file) {
+  Outcome outcome;
+  outcome.run = file.path();
+  if (const auto slash = outcome.run.rfind('/'); slash != std::string::npos) outcome.run.resize(slash);
+  outcome.plan = file.info().name;
+  outcome.system = file.info().system;
+  outcome.seed = file.info().seed;
+  outcome.repeat = file.meta(kMetaRepeat).value_or("");
+  outcome.infrastructure = file.meta(kMetaInfrastructure).value_or("");
+  outcome.interrupted = file.why_ended() == kWhyInterrupted;
+  const auto faults = file.faults();
+  if (!faults) return Failure(faults.error());
+  outcome.faults = count_faults(*faults);
+  if (const auto text = file.meta(kMetaUncleanNodes)) {
+    const auto nodes = parse_json(*text);
+    if (!nodes || nodes->kind() != Value::Kind::map)
+      return bad_input(fmt::format("{}: meta {} is not a JSON object", file.path(), kMetaUncleanNodes));
+    for (std::size_t i = 0; i + 1 < nodes->items().size(); i += 2)
+      outcome.unclean_nodes.emplace_back(nodes->items()[i].text(), nodes->items()[i + 1].text());
+  } else if (file.state() == RunState::interrupted && outcome.faults.applied > outcome.faults.verified) {
+    outcome.notes.push_back(
+        "the controller died while a fault was in force; prove the nodes clean with: shaketable heal PLAN");
+  }
+  if (const auto text = file.meta(kMetaRecovery)) {
+    const auto recovery = parse_json(*text);
+    if (!recovery || recovery->kind() != Value::Kind::map)
+      return bad_input(fmt::format("{}: meta {} is not a JSON object", file.path(), kMetaRecovery));
+    outcome.judgements.push_back(recovery_judgement(*recovery));
+  }
+  if (outcome.faults.applied > 0 && outcome.faults.proved == 0)
+    outcome.doubts.push_back("no fault was shown to bite, so the run says nothing about faults");
+  for (const std::string& damage : file.damage()) outcome.notes.push_back("damaged: " + damage);
+  return outcome;
+}
+
+Result<std::vector<FunctionCounts>> count_functions(const HistoryStream& history) {
+  struct Counter final : OperationSink {
+    std::map<std::uint32_t, FunctionCounts> by_name;
+    Result<void> take(Operation operation) override {
+      if (operation.process < 0) return {};
+      FunctionCounts& counts = by_name[operation.f.id()];
+      if (counts.f.empty()) counts.f = operation.f.text();
+      switch (operation.type) {
+        case OpType::invoke:
+          ++counts.invoked;
+          break;
+        case OpType::ok:
+          ++counts.ok;
+          break;
+        case OpType::fail:
+          ++counts.fail;
+          break;
+        case OpType::info:
+          ++counts.info;
+          break;
+      }
+      return {};
+    }
+  } counter;
+  if (const auto read = history(counter); !read) return Failure(read.error());
+  std::vector<FunctionCounts> all;
+  for (auto& [id, counts] : counter.by_name) all.push_back(std::move(counts));
+  return all;
+}
+
+std::vector<std::string> doubts_about(const std::vector<FunctionCounts>& counts) {
+  std::int64_t ok = 0;
+  for (const FunctionCounts& f : counts) ok += f.ok;
+  if (ok == 0) return {"no operation succeeded, so there is nothing to judge"};
+  std::vector<std::string> doubts;
+  // A handful of attempts may all fail by chance (a compare-and-set that never matched); more may not.
+  constexpr std::int64_t kEnough = 50;
+  for (const FunctionCounts& f : counts)
+    if (f.invoked >= kEnough && f.ok == 0)
+      doubts.push_back(fmt::format("none of {} calls of \"{}\" succeeded", with_thousands(f.invoked), f.f));
+  return doubts;
+}
+
+std::string outcome_text(const Outcome& outcome) {
+  std::string out;
+  switch (outcome.validity()) {
+    case Validity::valid:
+      out = fmt::format("VALID: {} kept its promises{}.\n", outcome.system,
+                        outcome.faults.applied ? fmt::format(" through {} fault{}", outcome.faults.applied,
+                                                             outcome.faults.applied == 1 ? "" : "s")
+                                               : "");
+      break;
+    case Validity::invalid:
+      out = fmt::format("INVALID: {} broke a promise.\n", outcome.system);
+      break;
+    case Validity::unknown:
+      out = "UNKNOWN: this run does not decide whether the promises were kept.\n";
+      break;
+  }
+  for (const std::string& doubt : outcome.doubts) out += fmt::format("  because {}\n", doubt);
+  for (const Judgement& judgement : outcome.judgements) {
+    if (judgement.verdict.checker == "recovery") {
+      out += fmt::format("  recovery: {}\n", judgement.verdict.valid == Validity::valid ? judgement.verdict.explanation
+                                                                                        : judgement.verdict.reason);
+      continue;
+    }
+    const std::string text = judgement_text(judgement);
+    for (std::size_t start = 0; start < text.size();) {
+      const std::size_t end = std::min(text.find('\n', start), text.size());
+      out += fmt::format("  {}\n", text.substr(start, end - start));
+      start = end + 1;
+    }
+  }
+  if (outcome.faults.applied) {
+    out += fmt::format("  faults: {} applied, {} proved, {} undone and verified\n", outcome.faults.applied,
+                       outcome.faults.proved, outcome.faults.verified);
+    for (const std::string& unproved : outcome.faults.unproved) out += fmt::format("    not proved: {}\n", unproved);
+  }
+  if (outcome.unclean_nodes.empty()) {
+    if (outcome.faults.applied) out += "  nodes: all clean\n";
+  } else {
+    out += "  NODES NOT PROVED CLEAN (do not use them before `shaketable heal` says so):\n";
+    for (const auto& [node, why] : outcome.unclean_nodes) out += fmt::format("    {}: {}\n", node, why);
+  }
+  if (!outcome.infrastructure.empty()) out += fmt::format("  infrastructure failed: {}\n", outcome.infrastructure);
+  if (outcome.interrupted) out += "  interrupted: the load was ended early\n";
+  for (const std::string& note : outcome.notes) out += fmt::format("  note: {}\n", note);
+  out += fmt::format("  run:   {}\n", outcome.run);
+  if (!outcome.repeat.empty()) out += fmt::format("  again: {}\n", outcome.repeat);
+  return out;
+}
+
+Value outcome_json(const Outcome& outcome) {
+  std::vector<Value> checkers;
+  Value first;
+  for (const Judgement& judgement : outcome.judgements) {
+    checkers.push_back(judgement_json(judgement));
+    if (first.is_nil() && judgement.verdict.checker != "recovery") first = checkers.back();
+  }
+  std::vector<std::pair<Value, Value>> unclean;
+  for (const auto& [node, why] : outcome.unclean_nodes) unclean.emplace_back(node, why);
+  std::vector<std::pair<Value, Value>> entries{
+      {"schema", 1},
+      {"valid", validity_json(outcome.validity())},
+      {"exit_code", static_cast<int>(outcome.code())},
+      {"run", outcome.run},
+      {"plan", outcome.plan},
+      {"system", outcome.system},
+      {"seed", static_cast<std::int64_t>(outcome.seed)},
+      {"repeat", outcome.repeat},
+      {"checkers", Value::list(std::move(checkers))},
+      {"unclean_nodes", Value::map(std::move(unclean))},
+      {"faults", Value::map({{"applied", static_cast<std::int64_t>(outcome.faults.applied)},
+                             {"proved", static_cast<std::int64_t>(outcome.faults.proved)},
+                             {"undone", static_cast<std::int64_t>(outcome.faults.verified)}})},
+      {"doubts", Value::list({outcome.doubts.begin(), outcome.doubts.end()})},
+      {"notes", Value::list({outcome.notes.begin(), outcome.notes.end()})},
+      {"infrastructure", outcome.infrastructure},
+      {"interrupted", outcome.interrupted}};
+  // The fields of DESIGN's one-checker object stand at the top too, from the plan's first checker.
+  if (!first.is_nil())
+    for (const char* key : {"checker", "operations", "seconds", "anomalies", "not", "also_not", "reason"})
+      if (const Value* value = first.find(key)) entries.emplace_back(key, *value);
+  return Value::map(std::move(entries));
+}
+
+std::string outcome_junit(const Outcome& outcome) {
+  std::size_t failures = 0, errors = 0;
+  std::string cases;
+  auto add = [&](std::string_view name, double seconds, std::string_view element, std::string_view message,
+                 std::string_view text) {
+    cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"", xml(outcome.plan), xml(name),
+                         seconds);
+    cases += element.empty() ? "/>\n"
+                             : fmt::format(">\n      <{0} message=\"{1}\">{2}</{0}>\n    </testcase>\n", element,
+                                           xml(message), xml(text));
+  };
+  for (const Judgement& judgement : outcome.judgements) {
+    const bool bad = judgement.verdict.valid == Validity::invalid, open = judgement.verdict.valid == Validity::unknown;
+    failures += bad;
+    errors += open;
+    add(judgement.verdict.checker, judgement.seconds,
+        bad    ? "failure"
+        : open ? "error"
+               : "",
+        judgement.verdict.reason, judgement_text(judgement));
+  }
+  if (!outcome.doubts.empty()) {
+    ++errors;
+    add("enough happened to judge", 0, "error", outcome.doubts.front(), outcome.doubts.front());
+  }
+  std::string unclean;
+  for (const auto& [node, why] : outcome.unclean_nodes) unclean += fmt::format("{}: {}\n", node, why);
+  errors += !unclean.empty();
+  add("nodes are clean", 0, unclean.empty() ? "" : "error", "nodes not proved clean", unclean);
+  if (!outcome.infrastructure.empty()) {
+    ++errors;
+    add("infrastructure", 0, "error", outcome.infrastructure, outcome.infrastructure);
+  }
+  const std::size_t tests = outcome.judgements.size() + 1 + !outcome.doubts.empty() + !outcome.infrastructure.empty();
+  std::string properties;
+  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+           {"run", outcome.run},
+           {"seed", fmt::format("{}", outcome.seed)},
+           {"repeat", outcome.repeat},
+           {"unclean_nodes", unclean},
+           {"faults", fmt::format("{} applied, {} proved, {} undone", outcome.faults.applied, outcome.faults.proved,
+                                  outcome.faults.verified)}})
+    properties += fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", name, xml(value));
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" "
+      "errors=\"{}\" skipped=\"0\">\n"
+      "    <properties>\n{}    </properties>\n{}  </testsuite>\n</testsuites>\n",
+      xml(outcome.plan), tests, failures, errors, properties, cases);
+}
+
+Value checks_json(const std::vector<CheckPlan>& checks) {
+  std::vector<Value> list;
+  for (const CheckPlan& check : checks) {
+    std::vector<std::pair<Value, Value>> options;
+    if (const CheckerInfo* info = find_checker(check.checker))
+      for (const ParameterSpec& spec : info->parameters) {
+        const ParameterValue value = parameter_of(check.options, spec);
+        if (value != spec.value) options.emplace_back(spec.name, parameter_json(value));
+      }
+    list.push_back(Value::map({{"checker", check.checker}, {"options", Value::map(std::move(options))}}));
+  }
+  return Value::list(std::move(list));
+}
+
+Result<std::vector<CheckPlan>> checks_from_json(std::string_view text) {
+  const auto parsed = parse_json(text);
+  if (!parsed || !parsed->is_list())
+    return bad_input("the run's file does not say how it is judged; name a checker with --checker");
+  std::vector<CheckPlan> checks;
+  for (const Value& entry : parsed->items()) {
+    const Value* name = entry.kind() == Value::Kind::map ? entry.find("checker") : nullptr;
+    const Value* options = name ? entry.find("options") : nullptr;
+    if (!name || name->kind() != Value::Kind::string || !options || options->kind() != Value::Kind::map)
+      return bad_input("the run's list of checks is malformed; name a checker with --checker");
+    CheckPlan check;
+    check.checker = name->text();
+    const CheckerInfo* info = find_checker(check.checker);
+    if (!info)
+      return bad_input(fmt::format("the run was judged by \"{}\", which this version does not have", check.checker));
+    check.options = Parameters(info->parameters);
+    for (const ParameterSpec& spec : info->parameters) {
+      const Value* value = options->find(spec.name);
+      if (!value) continue;
+      // Checkers take only these types; another would be a file that a newer version wrote.
+      if (spec.type == ParameterType::boolean && value->kind() == Value::Kind::boolean) {
+        check.options.set(spec.name, value->boolean());
+      } else if ((spec.type == ParameterType::text || spec.type == ParameterType::choice) &&
+                 value->kind() == Value::Kind::string) {
+        check.options.set(spec.name, std::string(value->text()));
+      } else if (spec.type == ParameterType::texts && value->is_list()) {
+        std::vector<std::string> items;
+        for (const Value& item : value->items())
+          if (item.kind() == Value::Kind::string) items.emplace_back(item.text());
+        check.options.set(spec.name, std::move(items));
+      } else {
+        return bad_input(fmt::format("the run's check \"{}\" has an option \"{}\" that this version cannot read",
+                                     check.checker, spec.name));
+      }
+    }
+    checks.push_back(std::move(check));
+  }
+  return checks;
+}
+
+Result<Judgement> recorded_judgement(const VerdictRecord& record) {
+  const auto json = parse_json(record.json);
+  if (!json || json->kind() != Value::Kind::map)
+    return bad_input(fmt::format("the recorded verdict of \"{}\" is not a JSON object", record.checker));
+  auto text_of = [&](const char* key) {
+    const Value* value = json->find(key);
+    return value && value->kind() == Value::Kind::string ? std::string(value->text()) : std::string();
+  };
+  Judgement judgement;
+  Verdict& v = judgement.verdict;
+  v.checker = record.checker;
+  v.valid = record.valid == "true" ? Validity::valid : record.valid == "false" ? Validity::invalid : Validity::unknown;
+  v.reason = text_of("reason");
+  v.explanation = text_of("explanation");
+  if (const Value* n = json->find("operations"); n && n->is_integer()) v.operations = n->integer();
+  if (const Value* s = json->find("seconds"); s && s->kind() == Value::Kind::real) judgement.seconds = s->real();
+  if (const Value* details = json->find("details")) v.details = *details;
+  if (const Value* names = json->find("not"); names && names->is_list())
+    for (const Value& name : names->items())
+      if (name.kind() == Value::Kind::string) v.not_models.emplace_back(name.text());
+  return judgement;
+}
+
+}  // namespace shaketable

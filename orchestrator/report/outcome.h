@@ -1,0 +1,68 @@
+#pragma once
+// The whole outcome of a run, put together from its file and its verdicts: what `run`, `check RUN` and `report` print
+// and what decides their exit code.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "history/run_file.h"
+#include "orchestrator/exit_code.h"
+#include "orchestrator/judge/judge.h"
+
+namespace shaketable {
+
+// Keys of the run file's `meta` that the orchestrator writes; values are JSON.
+inline constexpr const char* kMetaChecks = "checks";               // how the plan wants the history judged
+inline constexpr const char* kMetaUncleanNodes = "unclean_nodes";  // {node: why}
+inline constexpr const char* kMetaRecovery = "recovery";  // {"healthy":true,"after_ns":N} or {"healthy":false,"why":…}
+inline constexpr const char* kMetaInfrastructure = "infrastructure";  // a sentence: what of ours failed during the run
+inline constexpr const char* kMetaRepeat = "repeat";                  // the command that repeats the run
+inline constexpr const char* kWhyInterrupted = "interrupted by a signal";
+
+struct FaultCounts {
+  std::size_t applied = 0, proved = 0, verified = 0;
+  std::vector<std::string> unproved;  // "partition 3 (halves): dropped nothing"
+};
+
+struct Outcome {
+  std::string run;  // folder
+  std::string plan, system, repeat;
+  std::uint64_t seed = 0;
+  std::vector<Judgement> judgements;  // checkers', and "recovery" when faults were there to recover from
+  FaultCounts faults;
+  std::vector<std::pair<std::string, std::string>> unclean_nodes;  // name, why
+  std::string infrastructure;                                      // empty: nothing failed
+  std::vector<std::string> doubts;  // why a pass would say too little: each makes it `unknown`
+  std::vector<std::string> notes;   // damage to the file and the like
+  bool interrupted = false;
+
+  Validity validity() const;  // the worst of the judgements and doubts
+  ExitCode code() const;
+};
+
+// Reads what the file knows besides verdicts; `judgements` are added by the caller.
+Result<Outcome> read_outcome(const RunFile& file);
+
+// How often each function was invoked and what became of it; from one pass over the history.
+struct FunctionCounts {
+  std::string f;
+  std::int64_t invoked = 0, ok = 0, fail = 0, info = 0;
+};
+Result<std::vector<FunctionCounts>> count_functions(const HistoryStream& history);
+// Why a history of these counts says too little: nothing succeeded, or one function never did. Empty: it says enough.
+std::vector<std::string> doubts_about(const std::vector<FunctionCounts>& counts);
+
+std::string outcome_text(const Outcome& outcome);  // several lines, verdict first
+Value outcome_json(const Outcome& outcome);
+std::string outcome_junit(const Outcome& outcome);  // one case for each checker, and one for the nodes' cleanness
+
+// The checks of a plan as they stand in the file, and back. The JSON names only what differs from the defaults.
+Value checks_json(const std::vector<CheckPlan>& checks);
+Result<std::vector<CheckPlan>> checks_from_json(std::string_view text);
+
+// The judgement that a verdict in the file recorded (its JSON as judgement_json wrote it).
+Result<Judgement> recorded_judgement(const VerdictRecord& record);
+
+}  // namespace shaketable
