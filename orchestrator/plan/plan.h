@@ -1,5 +1,6 @@
 #pragma once
-// A test plan after reading: complete, checked, with every default filled in. docs/plans.md is its description for users.
+// A test plan after reading: complete, checked, with every default filled in. docs/plans.md is its description for
+// users.
 
 #include <cstdint>
 #include <map>
@@ -21,32 +22,33 @@ struct LabPlan {
 };
 
 struct ClusterPlan {
-  std::optional<LabPlan> lab;    // the embedded lab, or
-  std::vector<NodeSpec> nodes;   // machines of the user's (empty with a lab until it is up)
-  bool managed = true;           // `manage: none` false: nothing is installed, started or stopped
+  std::optional<LabPlan> lab;   // the embedded lab, or
+  std::vector<NodeSpec> nodes;  // machines of the user's (empty with a lab until it is up)
+  bool managed = true;          // `manage: none` false: nothing is installed, started or stopped
 };
 
-// Client credentials and TLS. Secrets come from files or the environment and are announced to log::keep_secret when read.
+// Client credentials and TLS. Secrets come from files or the environment and are announced to log::keep_secret when
+// read.
 struct ClientPlan {
-  std::string name;              // "etcd"; default: the system's name
+  std::string name;  // "etcd"; default: the system's name
   Nanos timeout = std::chrono::seconds(2);
-  Parameters options;            // as the client describes them
+  Parameters options;  // as the client describes them
   std::string user, password;
   std::string ca_file, certificate_file, key_file;
 };
 
 struct WorkloadPlan {
-  std::string name;              // "register"
-  int workers = 10;              // logical processes at once
-  double rate = 0;               // operations a second over all workers; 0: as fast as the workers can
+  std::string name;  // "register"
+  int workers = 10;  // logical processes at once
+  double rate = 0;   // operations a second over all workers; 0: as fast as the workers can
   Parameters options;
 };
 
 struct FaultPlan {
-  std::string fault;             // "partition"
-  Parameters options;            // as the fault describes them
-  double weight = 1;             // random schedule
-  Nanos at{0}, lasts{0};         // timeline
+  std::string fault;      // "partition"
+  Parameters options;     // as the fault describes them
+  double weight = 1;      // random schedule
+  Nanos at{0}, lasts{0};  // timeline
 };
 
 enum class ScheduleKind { random, timeline };
@@ -55,25 +57,28 @@ struct SchedulePlan {
   ScheduleKind kind = ScheduleKind::random;
   Nanos first_after = std::chrono::seconds(5);
   DurationRange lasts{std::chrono::seconds(5), std::chrono::seconds(10)};  // random: how long each fault lasts
-  DurationRange quiet{std::chrono::seconds(3), std::chrono::seconds(6)};   // random: then nothing is broken for this long
-  std::vector<FaultPlan> faults;                                           // empty: no faults
+  DurationRange quiet{std::chrono::seconds(3),
+                      std::chrono::seconds(6)};  // random: then nothing is broken for this long
+  std::vector<FaultPlan> faults;                 // empty: no faults
 };
 
 struct SafetyPlan {
   Nanos lease = std::chrono::seconds(10);
-  Nanos longest_fault = std::chrono::minutes(5);   // hard maximum, whatever is renewed
-  std::vector<std::string> allowed_hosts;          // empty: the plan's own nodes
-  std::optional<int> max_faulty;                   // nodes with a fault at once
+  Nanos longest_fault = std::chrono::minutes(5);  // hard maximum, whatever is renewed
+  std::vector<std::string> allowed_hosts;         // empty: the plan's own nodes
+  std::optional<int> max_faulty;                  // nodes with a fault at once
 };
 
 struct CheckPlan {
-  std::string checker;           // "linearizable"
+  std::string checker;  // "linearizable"
   Parameters options;
 };
 
 struct Plan {
-  std::string path;              // file it came from
-  std::string text;              // the plan as run, secrets never in it (they are named by file or variable)
+  std::string path;       // file it came from
+  std::string directory;  // relative names in it start here: the file's own, unless the reader was told another
+  std::string text;       // the plan as run: reads back to this plan. Secrets are never in it (they are named by
+                          // file or variable); with overrides it is the changed plan, and a comment names them
   std::string name;
   std::string about;
   std::optional<std::uint64_t> seed;
@@ -85,10 +90,11 @@ struct Plan {
   WorkloadPlan workload;
   SchedulePlan schedule;
   SafetyPlan safety;
-  Nanos time_limit = std::chrono::seconds(60);     // of the load
-  Nanos health_before = std::chrono::seconds(60);  // the cluster must be healthy within this before the load, else exit 4
-  Nanos recovery = std::chrono::seconds(60);       // and within this after the faults, else a liveness finding
-  std::vector<CheckPlan> checks;                   // empty: what the workload says
+  Nanos time_limit = std::chrono::seconds(60);  // of the load
+  Nanos health_before =
+      std::chrono::seconds(60);               // the cluster must be healthy within this before the load, else exit 4
+  Nanos recovery = std::chrono::seconds(60);  // and within this after the faults, else a liveness finding
+  std::vector<CheckPlan> checks;              // empty: what the workload says
   Nanos check_timeout = std::chrono::seconds(60);
   std::uint64_t check_memory_bytes = 2ull << 30;
 };

@@ -1,0 +1,187 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "orchestrator/plan/parts.h"
+
+namespace shaketable {
+namespace {
+
+double seconds(Nanos duration) {
+  return static_cast<double>(duration.count()) / 1e9;
+}
+
+// One entry of choose or events: `own` keys (weight; at, for) and exactly one fault.
+std::optional<FaultPlan> read_entry(const YamlPtr& item, const std::vector<std::string>& own, Reading& reading) {
+  Problems& problems = reading.problems;
+  const auto& known = reading.catalogue.faults;
+  FaultPlan fault;
+  if (item->kind == YamlKind::scalar && own.front() == "weight") {  // `choose: [partition]`
+    const Described* described = look_up(known, item->text, "fault", item->place, problems);
+    if (!described) return std::nullopt;
+    const Yaml nothing;
+    fault.fault = item->text;
+    fault.options = read_given(nothing, item->place, "the fault " + fault.fault, *described, problems);
+    return fault;
+  }
+  if (item->kind != YamlKind::map) {
+    problems.add(
+        item->place,
+        fmt::format("each of {} must be a map such as {}, not {}", own.front() == "weight" ? "choose" : "events",
+                    own.front() == "weight" ? "{partition: {}, weight: 2}" : "{at: 5s, for: 10s, partition: {}}",
+                    describe(*item)));
+    return std::nullopt;
+  }
+  Fields fields(*item, item->place, "a fault", problems);
+  for (const std::string& key : own) fields.know(key);
+  const YamlEntry* chosen = nullptr;
+  bool wrong = false;
+  for (const YamlEntry& entry : item->entries) {
+    if (!known.count(entry.key)) {
+      wrong = wrong || std::find(own.begin(), own.end(), entry.key) == own.end();
+      continue;
+    }
+    if (chosen) {
+      problems.add(entry.place, fmt::format("one entry names one fault; \"{}\" is named already", chosen->key));
+      wrong = true;
+    } else {
+      chosen = &entry;
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, described] : known) {
+    fields.know(name);
+    names.push_back(name);
+  }
+  fields.finish();
+  if (!chosen && !wrong) problems.add(item->place, fmt::format("this names no fault; there is {}", join(names)));
+  if (own.front() == "weight") fields.number("weight", fault.weight, {0, 1e9});
+  if (!chosen) return std::nullopt;
+  fault.fault = chosen->key;
+  fault.options =
+      read_given(*chosen->value, chosen->place, "the fault " + fault.fault, known.at(fault.fault), problems);
+  return fault;
+}
+
+void read_random(Fields& fields, Reading& reading, Plan& plan) {
+  Problems& problems = reading.problems;
+  SchedulePlan& schedule = plan.schedule;
+  schedule.kind = ScheduleKind::random;
+  fields.duration("first_after", schedule.first_after, {0, 86400 * 30.0});
+  fields.range("lasts", schedule.lasts, {0.001, seconds(plan.safety.longest_fault)});
+  fields.range("quiet", schedule.quiet, {0, 86400 * 30.0});
+  if (schedule.first_after >= plan.time_limit) {
+    const YamlEntry* entry = fields.entry("first_after");
+    problems.add(entry ? entry->value->place : fields.place(),
+                 fmt::format("no fault would ever begin: the first comes after {}, and the load ends after {}",
+                             format_duration(schedule.first_after), format_duration(plan.time_limit)));
+  }
+  const Yaml* choose = fields.find("choose");
+  if (!choose) {
+    if (!fields.entry("choose"))
+      problems.add(fields.place(), "a random schedule needs \"choose\": the list of faults to draw from");
+    return;
+  }
+  if (choose->kind != YamlKind::list || choose->items.empty()) {
+    problems.add(choose->place, fmt::format("choose must be a list of faults, not {}",
+                                            choose->kind == YamlKind::list ? "an empty list" : describe(*choose)));
+    return;
+  }
+  double sum = 0;
+  bool all = true;
+  for (const YamlPtr& item : choose->items) {
+    auto fault = read_entry(item, {"weight"}, reading);
+    all = all && fault;
+    if (!fault) continue;
+    sum += fault->weight;
+    schedule.faults.push_back(std::move(*fault));
+  }
+  if (all && sum <= 0) problems.add(choose->place, "choose must have a fault with a weight above 0");
+}
+
+void read_timeline(Fields& fields, Reading& reading, Plan& plan) {
+  Problems& problems = reading.problems;
+  SchedulePlan& schedule = plan.schedule;
+  schedule.kind = ScheduleKind::timeline;
+  const Yaml* events = fields.find("events");
+  if (!events) {
+    if (!fields.entry("events"))
+      problems.add(fields.place(), "a timeline needs \"events\": a list such as [{at: 5s, for: 10s, partition: {}}]");
+    return;
+  }
+  if (events->kind != YamlKind::list || events->items.empty()) {
+    problems.add(events->place, fmt::format("events must be a list of faults, not {}",
+                                            events->kind == YamlKind::list ? "an empty list" : describe(*events)));
+    return;
+  }
+  for (const YamlPtr& item : events->items) {
+    auto fault = read_entry(item, {"at", "for"}, reading);
+    if (item->kind != YamlKind::map) continue;
+    Nanos at{0}, lasts{0};
+    Fields times(*item, item->place, "an event", problems);
+    times.duration("at", at, {});
+    times.duration("for", lasts, {0.001, seconds(plan.safety.longest_fault)});
+    const YamlEntry* begins = item->find("at");
+    const YamlEntry* stays = item->find("for");
+    if (!begins) problems.add(item->place, "an event needs \"at\": when it begins, counted from the start of the load");
+    if (!stays) problems.add(item->place, "an event needs \"for\": how long it lasts");
+    if (begins && at >= plan.time_limit) {
+      problems.add(begins->value->place, fmt::format("this begins at {}, and the load ends after {} (time_limit)",
+                                                     format_duration(at), format_duration(plan.time_limit)));
+    } else if (stays && at + lasts > plan.time_limit) {
+      problems.add(stays->value->place, fmt::format("this lasts until {}, and the load ends after {} (time_limit)",
+                                                    format_duration(at + lasts), format_duration(plan.time_limit)));
+    }
+    if (!fault) continue;
+    fault->at = at;
+    fault->lasts = lasts;
+    schedule.faults.push_back(std::move(*fault));
+  }
+}
+
+}  // namespace
+
+Parameters read_given(const Yaml& value, const Place& place, const std::string& what, const Described& described,
+                      Problems& problems) {
+  Parameters out(described.parameters);
+  if (value.kind == YamlKind::map || value.kind == YamlKind::null) {
+    Fields fields(value, place, what, problems);
+    fields.parameters(described.parameters, out);
+    fields.finish();
+    return out;
+  }
+  for (const ParameterSpec& spec : described.parameters) {
+    if (spec.name != described.main_parameter) continue;
+    if (auto parameter = to_parameter(value, spec, problems)) out.set(spec.name, std::move(*parameter));
+    return out;
+  }
+  problems.add(value.place, fmt::format("{} must be a map of its parameters, not {}", what, describe(value)));
+  return out;
+}
+
+void read_faults(Fields& top, Reading& reading, Plan& plan) {
+  Problems& problems = reading.problems;
+  const YamlEntry* entry = top.entry("faults");
+  if (!entry || (entry->value->kind == YamlKind::scalar && entry->value->text == "none")) return;
+  if (entry->value->kind != YamlKind::map) {
+    problems.add(entry->value->place,
+                 fmt::format("faults must be none, or a map with schedule, not {}", describe(*entry->value)));
+    return;
+  }
+  Fields fields(*entry->value, entry->place, "faults", problems);
+  std::optional<std::string> kind;
+  if (const Yaml* schedule = fields.find("schedule"))
+    kind = to_choice(*schedule, "schedule", problems, {"random", "timeline"});
+  else if (!fields.entry("schedule"))
+    problems.add(entry->place, "faults need \"schedule\": random or timeline");
+  if (!kind) return;  // which keys belong here depends on it
+  if (*kind == "random")
+    read_random(fields, reading, plan);
+  else
+    read_timeline(fields, reading, plan);
+  fields.finish();
+}
+
+}  // namespace shaketable
