@@ -1,6 +1,7 @@
 #pragma once
 // A queue with a capacity, between threads. Every wait has a deadline or ends with close().
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -15,7 +16,8 @@ namespace shaketable {
 template <class T>
 class BoundedQueue {
  public:
-  explicit BoundedQueue(std::size_t capacity) : capacity_(capacity) {}
+  // A capacity of 0 counts as 1.
+  explicit BoundedQueue(std::size_t capacity) : capacity_(std::max<std::size_t>(capacity, 1)) {}
 
   // Waits while the queue is full. False, and the item is lost, once the queue is closed.
   bool push(T item) {
@@ -30,7 +32,10 @@ class BoundedQueue {
   // nullopt after `timeout`, or at once when the queue is closed and empty.
   std::optional<T> pop_for(std::chrono::nanoseconds timeout) {
     std::unique_lock lock(mutex_);
-    not_empty_.wait_for(lock, timeout, [&] { return closed_ || !items_.empty(); });
+    // now + timeout would wrap round into the past for a timeout such as Nanos::max().
+    const auto longest = std::chrono::hours(24 * 365);
+    not_empty_.wait_for(lock, std::min<std::chrono::nanoseconds>(timeout, longest),
+                        [&] { return closed_ || !items_.empty(); });
     return take(lock);
   }
 

@@ -4,13 +4,18 @@ namespace shaketable {
 
 SteadyClock::SteadyClock() : zero_(std::chrono::steady_clock::now()) {}
 
-Nanos SteadyClock::now() const { return std::chrono::duration_cast<Nanos>(std::chrono::steady_clock::now() - zero_); }
+Nanos SteadyClock::now() const {
+  return std::chrono::duration_cast<Nanos>(std::chrono::steady_clock::now() - zero_);
+}
 
 bool SteadyClock::sleep_until(Nanos deadline, std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any woken;
   std::unique_lock lock(mutex);
-  woken.wait_until(lock, stop, zero_ + deadline, [] { return false; });
+  // A deadline beyond what time_point can say would wrap round into the past.
+  const auto latest = std::chrono::steady_clock::time_point::max();
+  const auto until = deadline > latest - zero_ ? latest : zero_ + deadline;
+  woken.wait_until(lock, stop, until, [] { return false; });
   return !stop.stop_requested();
 }
 

@@ -16,11 +16,11 @@ class Clock {
   virtual ~Clock() = default;
   // Monotonic time since this clock's zero. Any thread.
   virtual Nanos now() const = 0;
-  // Sleeps until now() >= deadline; false if `stop` was requested first. Any thread.
+  // Sleeps until now() >= deadline (Nanos::max(): until stopped); false if `stop` was requested first. Any thread.
   virtual bool sleep_until(Nanos deadline, std::stop_token stop) = 0;
 };
 
-// CLOCK_MONOTONIC, its zero being the moment of construction (or of reset()).
+// CLOCK_MONOTONIC, its zero being the moment of construction.
 class SteadyClock final : public Clock {
  public:
   SteadyClock();

@@ -10,9 +10,11 @@
 
 namespace shaketable {
 
-// "250ms", "1.5s", "2m", "1h", "10us", "0s". A unit is required ("0" alone is not a duration); nullopt if malformed or out of range.
+// "250ms", "1.5s", "2m", "1h", "10us", "0s". A unit is required ("0" alone is not a duration); nullopt if malformed or
+// out of range.
 std::optional<Nanos> parse_duration(std::string_view text);
-// The shortest text with at most three digits after the point: "2s", "1.25s", "340ms", "12us", "2m 5s".
+// The shortest text with at most three digits after the point: "2s", "1.25s", "340ms", "12us"; from a minute on,
+// rounded to seconds: "2m 5s", "1h 3s".
 std::string format_duration(Nanos duration);
 
 // "512MiB", "2GiB", "64kB", "1000" (bytes). nullopt if malformed or out of range.

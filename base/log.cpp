@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace shaketable::log {
@@ -17,7 +18,7 @@ struct State {
   Level level = Level::info;
   std::function<void(std::string_view)> copy;
   std::string progress;
-  std::vector<std::string> secrets;  // longest first, so that one secret inside another leaves no tail
+  std::vector<std::string> secrets;
 };
 
 State& state() {
@@ -25,11 +26,24 @@ State& state() {
   return *instance;
 }
 
+// What any secret covers is replaced, so that secrets which overlap, or hold one another, leave no tail.
 std::string redact_locked(const State& s, std::string_view text) {
-  std::string out(text);
+  std::vector<std::pair<std::size_t, std::size_t>> covered;  // [from, to)
   for (const std::string& secret : s.secrets)
-    for (std::size_t at = 0; (at = out.find(secret, at)) != std::string::npos; at += 10) out.replace(at, secret.size(), "[redacted]");
-  return out;
+    for (std::size_t at = text.find(secret); at != std::string_view::npos; at = text.find(secret, at + 1))
+      covered.emplace_back(at, at + secret.size());
+  if (covered.empty()) return std::string(text);
+  std::sort(covered.begin(), covered.end());
+  std::string out;
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < covered.size();) {
+    const std::size_t from = covered[i].first;
+    std::size_t to = covered[i].second;
+    for (++i; i < covered.size() && covered[i].first < to; ++i) to = std::max(to, covered[i].second);
+    out.append(text.substr(done, from - done)).append("[redacted]");
+    done = to;
+  }
+  return out.append(text.substr(done));
 }
 
 void put(std::string_view text) {
@@ -38,26 +52,35 @@ void put(std::string_view text) {
 }
 
 bool colours() {
-  static const bool wanted = on_terminal() && std::getenv("NO_COLOR") == nullptr;  // NOLINT(concurrency-mt-unsafe): read once
+  static const bool wanted =
+      on_terminal() && std::getenv("NO_COLOR") == nullptr;  // NOLINT(concurrency-mt-unsafe): read once
   return wanted;
 }
 
 std::string_view label(Level level) {
   switch (level) {
-    case Level::debug: return "debug: ";
-    case Level::info: return "";
-    case Level::warning: return "warning: ";
-    case Level::error: return "error: ";
+    case Level::debug:
+      return "debug: ";
+    case Level::info:
+      return "";
+    case Level::warning:
+      return "warning: ";
+    case Level::error:
+      return "error: ";
   }
   return "";
 }
 
 std::string_view colour(Level level) {
   switch (level) {
-    case Level::warning: return "\x1b[33m";
-    case Level::error: return "\x1b[31m";
-    case Level::debug: return "\x1b[2m";
-    case Level::info: return "";
+    case Level::warning:
+      return "\x1b[33m";
+    case Level::error:
+      return "\x1b[31m";
+    case Level::debug:
+      return "\x1b[2m";
+    case Level::info:
+      return "";
   }
   return "";
 }
@@ -93,7 +116,6 @@ void keep_secret(std::string_view secret) {
   std::lock_guard lock(s.mutex);
   if (std::find(s.secrets.begin(), s.secrets.end(), secret) != s.secrets.end()) return;
   s.secrets.emplace_back(secret);
-  std::sort(s.secrets.begin(), s.secrets.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
 }
 
 std::string redact(std::string_view text) {
