@@ -39,6 +39,35 @@ struct Config {
   friend auto operator<=>(const Config&, const Config&) = default;
 };
 
+// A sequence in blocks: it grows without being copied, so that no more memory is ever held than bytes() says.
+template <class T>
+class Blocks {
+ public:
+  std::size_t size() const { return size_; }
+  const T& operator[](std::size_t i) const { return blocks_[i >> kShift][i & (kBlock - 1)]; }
+  void push_back(const T& item) {
+    if (size_ == blocks_.size() << kShift) {
+      blocks_.emplace_back();
+      if (size_ > 0) blocks_.back().reserve(kBlock);
+    }
+    blocks_[size_ >> kShift].push_back(item);
+    ++size_;
+  }
+  // Keeps the first block.
+  void clear() {
+    if (blocks_.size() > 1) blocks_.resize(1);
+    if (!blocks_.empty()) blocks_[0].clear();
+    size_ = 0;
+  }
+  std::size_t bytes() const { return (blocks_.size() << kShift) * sizeof(T); }
+
+ private:
+  static constexpr int kShift = 10;
+  static constexpr std::size_t kBlock = std::size_t{1} << kShift;
+  std::vector<std::vector<T>> blocks_;
+  std::size_t size_ = 0;
+};
+
 // A hash set for trivially copyable keys that is cheap to clear and small when it holds little.
 template <class Key>
 class FlatSet {
@@ -46,8 +75,8 @@ class FlatSet {
   // False when it was there already.
   bool insert(const Key& key) {
     if (keys_.size() < kScan) {
-      for (const Key& known : keys_)
-        if (known == key) return false;
+      for (std::size_t i = 0; i < keys_.size(); ++i)
+        if (keys_[i] == key) return false;
       keys_.push_back(key);
       return true;
     }
@@ -64,18 +93,17 @@ class FlatSet {
   void clear() {
     keys_.clear();
     table_.clear();
-    if (keys_.capacity() > kKeep) keys_.shrink_to_fit();
     if (table_.capacity() > kKeep) table_.shrink_to_fit();
   }
   std::size_t size() const { return keys_.size(); }
-  std::size_t bytes() const { return keys_.capacity() * sizeof(Key) + table_.capacity() * sizeof(std::uint32_t); }
+  std::size_t bytes() const { return keys_.bytes() + 3 * table_.capacity() * sizeof(std::uint32_t); }
 
  private:
   static constexpr std::size_t kScan = 24, kKeep = 4096;
 
   std::size_t mask() const { return table_.size() - 1; }
   void grow() {
-    table_.assign(std::bit_ceil(4 * (keys_.size() + 1)), 0);
+    table_.assign(std::bit_ceil(3 * (keys_.size() + 1)), 0);
     for (std::size_t k = 0; k < keys_.size(); ++k) {
       std::size_t i = keys_[k].hash() & mask();
       while (table_[i]) i = (i + 1) & mask();
@@ -83,7 +111,7 @@ class FlatSet {
     }
   }
 
-  std::vector<Key> keys_;
+  Blocks<Key> keys_;
   std::vector<std::uint32_t> table_;  // index + 1 into keys_, 0: free
 };
 

@@ -46,7 +46,7 @@ class DepthFirst {
 
   // The completion beyond which no configuration got: where the history fails, once run() has answered `invalid`.
   std::size_t furthest() const { return furthest_; }
-  std::size_t bytes() const { return stack_.capacity() * sizeof(Frame) + tried_.bytes() + space_.bytes(); }
+  std::size_t bytes() const { return 3 * stack_.capacity() * sizeof(Frame) + tried_.bytes() + space_.bytes(); }
 
  private:
   static constexpr std::uint64_t kPoll = 2048;

@@ -72,8 +72,10 @@ class Frontier {
   const std::vector<Conf>& current() const { return current_; }
   const Window<Space, W>& window() const { return window_; }
   std::uint64_t expanded() const { return expanded_; }
+  // With what the vectors need while they grow.
   std::size_t bytes() const {
-    return (current_.capacity() + next_.capacity() + stack_.capacity()) * sizeof(Conf) + seen_.bytes() + space_.bytes();
+    return 3 * (current_.capacity() + next_.capacity() + stack_.capacity()) * sizeof(Conf) + seen_.bytes() +
+           space_.bytes();
   }
 
  private:

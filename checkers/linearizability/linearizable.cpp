@@ -97,10 +97,9 @@ class Check {
 
   void judge(Verdict& verdict) {
     if (illegal_) return judge_invalid(verdict);
-    std::size_t undecided = 0, events = 0;
+    std::size_t undecided = 0;
     const Case* worst = nullptr;
     for (const Case& c : cases_) {
-      events += c.problem->events.size();
       if (c.outcome == Outcome::valid) continue;
       ++undecided;
       if (!worst) worst = &c;
@@ -108,9 +107,6 @@ class Check {
     if (worst) {
       verdict.valid = Validity::unknown;
       judge_unknown(verdict, *worst, undecided);
-    } else if (events == 0) {
-      verdict.valid = Validity::unknown;
-      verdict.reason = "too little to judge: no operation that completed or may have taken effect";
     } else {
       verdict.valid = Validity::valid;
     }
@@ -235,6 +231,10 @@ Result<Verdict> LinearizableChecker::check(const Budget& budget, Pool* pool) {
   verdict.checker = "linearizable";
   verdict.operations = impl_->recorder.operations();
   Check check(*impl_->model, impl_->recorder.values(), budget, pool);
+  if (impl_->recorder.events() == 0) {
+    verdict.reason = "too little to judge: the history is empty";
+    return verdict;
+  }
   for (lin::Problem& problem : impl_->recorder.problems()) {
     problem.initial = impl_->initial;
     if (impl_->model->is_register()) count_values_locally(problem);

@@ -49,9 +49,10 @@ class LinearizableChecker final : public OperationSink {
 
   Result<void> take(Operation operation) override;
 
-  // Once, after the last take(). Verdict::checker is "linearizable"; an invalid one has one anomaly, "nonlinearizable",
-  // about the object whose violation completes first in the history. `budget.memory_bytes()` bounds the search, not
-  // the columns. The pool, if any, is used over the objects of a keyed history; the answer does not depend on it.
+  // Once, after the last take(). An empty history is `unknown`; one in which only the nemesis acted is valid.
+  // Verdict::checker is "linearizable"; an invalid one has one anomaly, "nonlinearizable", about the object whose
+  // violation completes first in the history. `budget.memory_bytes()` bounds the search, not the columns. The pool, if
+  // any, is used over the objects of a keyed history; the answer does not depend on it.
   Result<Verdict> check(const Budget& budget, Pool* pool = nullptr);
 
  private:

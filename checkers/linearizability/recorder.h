@@ -25,7 +25,8 @@ class Recorder {
 
   std::deque<Problem>& problems() { return problems_; }
   Interner& values() { return values_; }
-  std::int64_t operations() const { return operations_; }
+  std::int64_t operations() const { return operations_; }  // invocations by clients
+  std::uint32_t events() const { return next_index_; }     // of all kinds, the nemesis's too
 
  private:
   struct Pending {

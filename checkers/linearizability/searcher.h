@@ -47,9 +47,7 @@ class Searcher final : public Search {
   }
   std::size_t failed() const override { return failed_; }
   std::size_t configurations() const override { return broad_ ? broad_->engine.current().size() : configurations_; }
-  std::size_t open() const override {
-    return broad_ && !broad_->engine.current().empty() ? open_in(broad_->engine.current()[0]) : 0;
-  }
+  std::size_t open() const override { return broad_ ? broad_open() : open_; }
 
  private:
   template <class Engine>
@@ -65,6 +63,7 @@ class Searcher final : public Search {
     for (int i = 0; i < W; ++i) both.words[i] |= c.owed.words[i];
     return static_cast<std::size_t>(both.count());
   }
+  std::size_t broad_open() const { return broad_->engine.current().empty() ? 0 : open_in(broad_->engine.current()[0]); }
   std::size_t broad_decided() const { return broad_ ? broad_->engine.window().next() : broad_last_; }
   std::size_t deep_decided() const { return deep_ ? deep_->engine.furthest() : 0; }
 
@@ -77,6 +76,7 @@ class Searcher final : public Search {
         break;
       case Outcome::out_of_memory:
         broad_last_ = broad_decided();
+        open_ = broad_open();
         configurations_ = broad_->engine.current().size();
         broad_.reset();
         break;
@@ -111,7 +111,7 @@ class Searcher final : public Search {
   std::optional<Part<Frontier<Space, W>>> broad_;
   std::optional<Part<DepthFirst<Space, W>>> deep_;
   Outcome outcome_ = Outcome::running;
-  std::size_t stop_ = 0, failed_ = 0, broad_last_ = 0, configurations_ = 0;
+  std::size_t stop_ = 0, failed_ = 0, broad_last_ = 0, configurations_ = 0, open_ = 0;
   std::uint64_t slice_ = 512;
   bool deep_turn_ = false, deep_failed_ = false;
 };
