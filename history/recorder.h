@@ -48,7 +48,7 @@ class Recorder {
   // run.
   static Result<std::unique_ptr<Recorder>> create(const std::string& folder, const RunInfo& info, const Clock& clock,
                                                   const RecorderOptions& options = {});
-  ~Recorder();  // finish("") if nobody called it: the run then reads as interrupted
+  ~Recorder();  // without finish(): everything is kept, and the run reads as interrupted
 
   // Position and time are taken together, under one lock: events are in the order of their times. `node`: who was
   // asked, may be empty. Errors: the history can no longer be written; the request must then not be sent.
@@ -76,6 +76,7 @@ class Recorder {
   class Impl;
   explicit Recorder(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+  const Clock* clock_ = nullptr;
 };
 
 }  // namespace shaketable
