@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <unordered_map>
 
 #include "base/text.h"
@@ -56,6 +57,7 @@ std::uint32_t global_index(const lin::Problem& problem, std::size_t event) {
 // One object on its way to an answer.
 struct Case {
   lin::Problem* problem;
+  const lin::Model* model;
   std::unique_ptr<lin::Search> search;
   Outcome outcome = Outcome::running;
   std::size_t stop = 0;    // the history is of interest up to this event
@@ -65,11 +67,12 @@ struct Case {
 
 class Check {
  public:
-  Check(const lin::Model& model, const lin::Interner& values, const Budget& budget, Pool* pool)
-      : model_(model), values_(values), ledger_(budget), pool_(pool) {}
+  Check(const lin::Interner& values, const Budget& budget, Pool* pool)
+      : values_(values), ledger_(budget), pool_(pool) {}
 
-  void add(lin::Problem& problem) {
-    cases_.push_back({&problem, nullptr});
+  void add(lin::Problem& problem, const lin::Model& model) {
+    if (model.is_register()) count_values_locally(problem);
+    cases_.push_back({&problem, &model, nullptr});
     cases_.back().stop = problem.events.size();
   }
 
@@ -119,7 +122,7 @@ class Check {
   }
 
   void advance(Case& c, std::uint64_t quota) {
-    if (!c.search) c.search = lin::make_search(*c.problem, model_, values_, ledger_);
+    if (!c.search) c.search = lin::make_search(*c.problem, *c.model, values_, ledger_);
     c.outcome = c.search->run(quota, c.stop);
     c.decided = c.search->decided();
     c.open = c.search->open();
@@ -142,8 +145,9 @@ class Check {
 
   void judge_invalid(Verdict& verdict) {
     const lin::Problem& problem = *illegal_->problem;
-    const lin::Trace trace = lin::trace_failure(problem, model_, values_, illegal_->failed);
-    lin::Explanation e = lin::explain(problem, model_, values_, illegal_->failed, trace);
+    const lin::Model& model = *illegal_->model;
+    const lin::Trace trace = lin::trace_failure(problem, model, values_, illegal_->failed);
+    lin::Explanation e = lin::explain(problem, model, values_, illegal_->failed, trace);
     verdict.valid = Validity::invalid;
     verdict.reason = e.reason;
     verdict.explanation = e.text;
@@ -179,7 +183,6 @@ class Check {
     verdict.details = Value::map(std::move(details));
   }
 
-  const lin::Model& model_;
   const lin::Interner& values_;
   lin::Ledger ledger_;
   Pool* pool_;
@@ -230,15 +233,20 @@ Result<Verdict> LinearizableChecker::check(const Budget& budget, Pool* pool) {
   Verdict verdict;
   verdict.checker = "linearizable";
   verdict.operations = impl_->recorder.operations();
-  Check check(*impl_->model, impl_->recorder.values(), budget, pool);
+  std::deque<lin::Part> parts;
+  Check check(impl_->recorder.values(), budget, pool);
   if (impl_->recorder.events() == 0) {
     verdict.reason = "too little to judge: the history is empty";
     return verdict;
   }
   for (lin::Problem& problem : impl_->recorder.problems()) {
     problem.initial = impl_->initial;
-    if (impl_->model->is_register()) count_values_locally(problem);
-    check.add(problem);
+    std::vector<lin::Part> split = impl_->model->split(problem, impl_->recorder.values());
+    if (split.empty()) check.add(problem, *impl_->model);
+    for (lin::Part& part : split) {
+      parts.push_back(std::move(part));
+      check.add(parts.back().problem, *parts.back().model);
+    }
   }
   check.run();
   check.judge(verdict);

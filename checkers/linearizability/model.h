@@ -23,6 +23,13 @@ struct Invocation {
   std::int64_t process;
 };
 
+class Model;
+
+struct Part {
+  Problem problem;  // initial state included
+  std::unique_ptr<const Model> model;
+};
+
 class Model {
  public:
   virtual ~Model() = default;
@@ -46,8 +53,12 @@ class Model {
   virtual std::string describe(const Call& call, bool crashed, const Interner& values) const = 0;
   virtual std::string describe(const State& state, const Interner& values) const = 0;
 
-  // The registers' own engines apply: state = {value}, calls are of RegisterCall (models/register.h).
+  // The registers' own engines apply: state = {value}, calls are of RegisterCall (register_space.h).
   virtual bool is_register() const { return false; }
+
+  // P-compositionality (Herlihy & Wing 1990, theorem 1; Horn & Kroening 2015): objects that the history shows to be
+  // independent of each other, each judged on its own, with the model that fits it. Empty: it is one object.
+  virtual std::vector<Part> split(const Problem&, Interner&) const { return {}; }
 };
 
 struct ModelEntry {

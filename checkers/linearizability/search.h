@@ -13,7 +13,8 @@
 
 namespace shaketable::linearizability {
 
-// How the prefix that ends with a completion that cannot be linearized fails.
+// How the shortest prefix that cannot be linearized fails. Of operations that are open at its end we know already how
+// they will end: they may take effect within the prefix, but only with the result that they will have.
 struct Trace {
   struct Step {
     std::uint32_t op;

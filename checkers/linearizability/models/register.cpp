@@ -11,7 +11,8 @@ namespace {
 
 class Register final : public Model {
  public:
-  Register(bool cas, bool nil_says_nothing) : cas_(cas), nil_says_nothing_(nil_says_nothing) {}
+  Register(bool cas, bool nil_says_nothing, std::string name = {})
+      : cas_(cas), nil_says_nothing_(nil_says_nothing), name_(std::move(name)) {}
 
   Result<std::optional<Call>> encode(const Invocation& op, Interner& values) const override {
     const std::string_view f = op.f.text();
@@ -59,13 +60,16 @@ class Register final : public Model {
     }
   }
   std::string describe(const State& state, const Interner& values) const override {
-    return fmt::format("the register holds {}", to_edn(values[state[0]]));
+    return fmt::format("{} holds {}", name_.empty() ? "the register" : name_, to_edn(values[state[0]]));
   }
 
   bool is_register() const override { return true; }
 
  private:
+  std::string space() const { return name_.empty() ? "" : name_ + " "; }
+
   bool cas_, nil_says_nothing_;
+  std::string name_;
 };
 
 }  // namespace
@@ -76,6 +80,10 @@ std::unique_ptr<const Model> make_register(const LinearizableOptions& options) {
 
 std::unique_ptr<const Model> make_cas_register(const LinearizableOptions& options) {
   return std::make_unique<Register>(true, options.nil_read == LinearizableOptions::any);
+}
+
+std::unique_ptr<const Model> make_named_register(std::string name) {
+  return std::make_unique<Register>(true, false, std::move(name));
 }
 
 }  // namespace shaketable::linearizability

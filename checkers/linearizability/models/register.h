@@ -9,4 +9,7 @@ namespace shaketable::linearizability {
 std::unique_ptr<const Model> make_register(const LinearizableOptions& options);
 std::unique_ptr<const Model> make_cas_register(const LinearizableOptions& options);
 
+// A register that is one of several: `name` says which.
+std::unique_ptr<const Model> make_named_register(std::string name);
+
 }  // namespace shaketable::linearizability

@@ -31,11 +31,11 @@ std::vector<Attempt> attempts(const History& history, std::size_t end, bool nil_
     }
     const auto it = open.find(op.process);
     if (it == open.end()) continue;
-    // That it failed is known whenever it is learned; a result only counts once it has arrived.
+    // How it ended is known beforehand, even where it has not ended yet.
     if (op.type == OpType::fail) drop[it->second] = true;
-    if (op.type == OpType::ok && i < end) {
+    if (op.type == OpType::ok) {
       all[it->second].result = op.value;
-      all[it->second].complete = i;
+      if (i < end) all[it->second].complete = i;
       if (nil_says_nothing && op.f.text() == "read" && op.value.is_nil()) drop[it->second] = true;
     }
     open.erase(it);

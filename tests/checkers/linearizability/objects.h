@@ -7,6 +7,8 @@ namespace shaketable::objects {
 
 brute::Object register_object();
 brute::Object cas_register();
-brute::Object unique_register();  // every write has a value of its own
+brute::Object unique_register();     // every write has a value of its own
+brute::Object multi_register();      // transactions over three keys
+brute::Object separate_registers();  // transactions of one key each
 
 }  // namespace shaketable::objects

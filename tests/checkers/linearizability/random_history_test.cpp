@@ -55,5 +55,11 @@ TEST_CASE("random cas-register histories get the verdict of brute force") {
 TEST_CASE("random unique-write histories get the verdict of brute force") {
   agree(objects::unique_register());
 }
+TEST_CASE("random multi-register histories get the verdict of brute force") {
+  agree(objects::multi_register());
+}
+TEST_CASE("random histories of separate registers get the verdict of brute force") {
+  agree(objects::separate_registers());
+}
 
 }  // namespace shaketable
