@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
 #include "orchestrator/plan/parts.h"
@@ -186,11 +187,10 @@ YamlPtr nodes_of_file(const std::string& path, Problems& problems) {
 
 }  // namespace
 
-// Puts the nodes of --nodes-file into the tree, so that the recorded plan has them.
-void apply_nodes_file(YamlPtr& tree, const PlanOptions& options, Problems& problems) {
-  if (options.nodes_file.empty() || tree->kind != YamlKind::map) return;
+bool apply_nodes_file(YamlPtr& tree, const PlanOptions& options, Problems& problems) {
+  if (options.nodes_file.empty() || tree->kind != YamlKind::map) return true;
   const YamlPtr nodes = nodes_of_file(options.nodes_file, problems);
-  if (!nodes) return;
+  if (!nodes) return false;
   auto cluster = std::make_shared<Yaml>();
   cluster->kind = YamlKind::map;
   cluster->place = nodes->place;
@@ -206,6 +206,7 @@ void apply_nodes_file(YamlPtr& tree, const PlanOptions& options, Problems& probl
   else
     copy->entries.push_back({"cluster", nodes->place, std::move(cluster)});
   tree = std::move(copy);
+  return true;
 }
 
 void read_cluster(Fields& top, Reading& reading, Plan& plan) {
@@ -229,8 +230,9 @@ void read_cluster(Fields& top, Reading& reading, Plan& plan) {
     if (const auto choice = to_choice(*manage->value, "manage", problems, {"all", "none"}))
       plan.cluster.managed = *choice == "all";
   if (lab && nodes) {
-    problems.add(std::max(lab->place.line, nodes->place.line) == lab->place.line ? lab->place : nodes->place,
-                 "a cluster is either the lab or nodes of your own, not both");
+    const bool lab_first =
+        std::pair(lab->place.line, lab->place.column) < std::pair(nodes->place.line, nodes->place.column);
+    problems.add(lab_first ? nodes->place : lab->place, "a cluster is either the lab or nodes of your own, not both");
   } else if (nodes) {
     SshOptions ssh;
     read_ssh(fields, reading, ssh);

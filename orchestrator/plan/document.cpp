@@ -52,6 +52,7 @@ class Builder final : public YAML::EventHandler {
     node->kind = YamlKind::scalar;
     node->text = value;
     node->quoted = tag != "?";
+    if (tag == "!" && !quote_is_closed(mark)) throw Refused{place(mark), "this quote is not closed"};
     if (tag != "tag:yaml.org,2002:str") check_tag(tag, mark);
     leaf(mark, anchor, std::move(node));
   }
@@ -73,7 +74,8 @@ class Builder final : public YAML::EventHandler {
     std::shared_ptr<Yaml> node;
     YAML::anchor_t anchor = 0;
     bool has_key = false;  // map: the next node is a value
-    bool keep = true;      // false: that value is dropped, its key was refused
+    bool key_quoted = false;
+    bool keep = true;  // false: that value is dropped, its key was refused
     YamlEntry entry;
   };
 
@@ -82,6 +84,20 @@ class Builder final : public YAML::EventHandler {
   // yaml-cpp hands "?" for plain nodes, "!" for quoted scalars, and the empty tag for some collections.
   void check_tag(const std::string& tag, const YAML::Mark& mark) {
     if (tag.size() > 1) problems_.add(place(mark), fmt::format("tags are not supported, and \"{}\" is one", tag));
+  }
+
+  // yaml-cpp 0.7 takes an open quote at the end of the file for a closed one, and the rest of the file for its text.
+  bool quote_is_closed(const YAML::Mark& mark) const {
+    auto line = static_cast<std::size_t>(mark.line), at = static_cast<std::size_t>(mark.column);
+    if (line >= source_.lines.size() || at >= source_.lines[line].size()) return true;
+    const char quote = source_.lines[line][at];
+    if (quote != '"' && quote != '\'') return true;  // an anchor stands before it
+    for (++at; line < source_.lines.size(); ++line, at = 0)
+      for (const std::string& text = source_.lines[line]; at < text.size(); ++at) {
+        if (text[at] == quote) return true;  // of '' in single quotes the first is as good an answer
+        if (text[at] == '\\' && quote == '"') ++at;
+      }
+    return false;
   }
 
   void count(std::size_t nodes, const Place& where) {
@@ -108,7 +124,9 @@ class Builder final : public YAML::EventHandler {
     node->kind = kind;
     node->place = place(mark);
     count(1, node->place);
-    stack_.push_back({std::move(node), anchor, false, true, {}});
+    Frame& frame = stack_.emplace_back();
+    frame.node = std::move(node);
+    frame.anchor = anchor;
   }
 
   void close() {
@@ -130,11 +148,18 @@ class Builder final : public YAML::EventHandler {
       frame.node->items.push_back(std::move(node));
     } else if (frame.has_key) {
       frame.has_key = false;
+      const std::string& key = frame.entry.key;
+      if (node->kind == YamlKind::null && !frame.key_quoted && key.find(':') != std::string::npos &&
+          key.find(' ') == std::string::npos) {
+        problems_.add(frame.entry.place, fmt::format("a space is missing after the colon of \"{}\"", key));
+        frame.keep = false;
+      }
       frame.entry.value = std::move(node);
       if (frame.keep) frame.node->entries.push_back(std::move(frame.entry));
     } else {
       frame.entry = {node->text, where, nullptr};
       frame.has_key = true;
+      frame.key_quoted = node->quoted;
       frame.keep = accept_key(frame, *node, where);
     }
   }
@@ -179,30 +204,63 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-// yaml-cpp's words are about tokens; these are about what a person did. The others are passed on as they are.
-std::string in_plain_words(const std::string& message, std::string_view line) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> words{{
+// The column of a colon that a space should follow ("key:value"), from 1; 0 when the line has none. Only asked about
+// lines that are no YAML as they stand.
+std::size_t unspaced_colon(std::string_view line) {
+  const std::size_t word = line.find_first_not_of(" \t-");
+  if (word == std::string_view::npos) return 0;
+  const std::size_t colon = line.find_first_of(": {[\"'#", word);
+  if (colon == std::string_view::npos || line[colon] != ':' || colon + 1 == line.size() || line[colon + 1] == ' ')
+    return 0;
+  return colon + 1;
+}
+
+// yaml-cpp's words are about tokens, and its place is where it gave up; these are about what a person did, and where.
+// Messages that are not known here are passed on.
+void explain(const Source& source, const YAML::Exception& exception, Problems& problems) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 10> words{{
       {"end of map not found",
        "this line does not fit the map above it; look at its indentation and at the colon after the key"},
       {"end of sequence not found",
        "this line does not fit the list above it; look at its indentation and at the \"- \""},
       {"end of map flow not found", "a \"{\" is not closed, or a comma is missing"},
       {"end of sequence flow not found", "a \"[\" is not closed, or a comma is missing"},
-      {"illegal map value", "a \": \" cannot stand here; put a text that holds one in quotes"},
+      {"illegal map value",
+       "a \": \" cannot stand here; look at the indentation, or put a text that holds one in quotes"},
       {"illegal block entry", "a \"- \" cannot stand here; a list begins on a line of its own"},
       {"illegal EOF in scalar", "a quote is not closed"},
+      {"unknown token", "a text that begins with this character must be in quotes"},
       {"the referenced anchor is not defined", "there is no anchor of this name above"},
-      {"Bad sequence", "the nesting is too deep"},
+      {"end of document", "this does not fit what stands above it"},
   }};
-  const std::size_t text = line.find_first_not_of(" \t");
-  if (text != std::string_view::npos && line.substr(0, text).find('\t') != std::string_view::npos)
-    return "a tab in the indentation; YAML wants spaces";
-  const std::size_t colon = text == std::string_view::npos ? text : line.find_first_of(": {[\"'#", text);
-  if (colon != std::string_view::npos && line[colon] == ':' && colon + 1 < line.size() && line[colon + 1] != ' ')
-    return "a space is missing after the colon";
+  if (exception.mark.is_null() || exception.mark.line < 0) {
+    problems.add({&source, 0, 0}, "not YAML: " + exception.msg);
+    return;
+  }
+  const std::string empty;
+  const auto line_at = [&](int line) -> const std::string& {
+    return line >= 0 && static_cast<std::size_t>(line) < source.lines.size()
+               ? source.lines[static_cast<std::size_t>(line)]
+               : empty;
+  };
+  const int line = exception.mark.line;
+  // A key without its space makes a text that goes on in the next line, so the parser stumbles there.
+  for (const int suspect : {line, line - 1}) {
+    const std::string& text = line_at(suspect);
+    const std::size_t tab = text.find('\t');
+    if (tab != std::string::npos && text.find_first_not_of(" \t") > tab) {
+      problems.add({&source, suspect + 1, static_cast<int>(tab) + 1}, "a tab in the indentation; YAML wants spaces");
+      return;
+    }
+    if (const std::size_t colon = unspaced_colon(text)) {
+      problems.add({&source, suspect + 1, static_cast<int>(colon)}, "a space is missing after the colon");
+      return;
+    }
+  }
+  std::string message = "not YAML: " + exception.msg;
   for (const auto& [theirs, ours] : words)
-    if (message.find(theirs) != std::string::npos) return std::string(ours);
-  return "not YAML: " + message;
+    if (exception.msg.find(theirs) != std::string::npos) message = ours;
+  problems.add({&source, line + 1, exception.mark.column + 1}, std::move(message));
 }
 
 bool plain_is_safe(std::string_view text) {
@@ -302,7 +360,7 @@ YamlPtr parse_yaml(std::string_view text, const Source& source, Problems& proble
     problems.add(whole, "this is not a text in UTF-8, so it is not YAML");
     return nullptr;
   }
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   Builder builder(source, problems);
   try {
     std::istringstream stream{std::string(text)};
@@ -313,11 +371,7 @@ YamlPtr parse_yaml(std::string_view text, const Source& source, Problems& proble
     problems.add(refused.place, refused.message);
     return nullptr;
   } catch (const YAML::Exception& exception) {
-    const YAML::Mark& mark = exception.mark;
-    const bool placed = !mark.is_null() && mark.line >= 0;
-    const auto line = placed ? static_cast<std::size_t>(mark.line) : 0;
-    problems.add(placed ? Place{&source, mark.line + 1, mark.column + 1} : whole,
-                 in_plain_words(exception.msg, placed && line < source.lines.size() ? source.lines[line] : ""));
+    explain(source, exception, problems);
     return nullptr;
   } catch (const std::exception& exception) {
     problems.add(whole, std::string("not YAML: ") + exception.what());

@@ -52,7 +52,7 @@ std::optional<T> number_from(const Yaml& node, std::string_view name, std::strin
     return std::nullopt;
   }
   const std::optional<T> value = from_text<T>(node.text);
-  if (!value) problems.add(node.place, fmt::format("{} must be {}, not \"{}\"", name, form, node.text));
+  if (!value) problems.add(node.place, fmt::format("{} must be {}, not {}", name, form, describe(node)));
   return value;
 }
 
@@ -69,7 +69,7 @@ std::string show_number(double value) {
   return fmt::format("{}", value);
 }
 std::string show_seconds(double value) {
-  return format_duration(Nanos(std::llround(value * 1e9)));
+  return value == 0 ? "0s" : format_duration(Nanos(std::llround(value * 1e9)));
 }
 std::string show_bytes(double value) {
   return format_size(static_cast<std::uint64_t>(value));

@@ -44,7 +44,8 @@ Parameters read_given(const Yaml& value, const Place& place, const std::string& 
 
 void apply_overrides(YamlPtr& tree, const PlanOptions& options, Problems& problems);
 
-void apply_nodes_file(YamlPtr& tree, const PlanOptions& options, Problems& problems);
+// Puts the nodes of --nodes-file into the tree, so that the recorded plan has them. False: the file cannot be read.
+bool apply_nodes_file(YamlPtr& tree, const PlanOptions& options, Problems& problems);
 
 void read_cluster(Fields& top, Reading& reading, Plan& plan);
 void read_system_choice(Fields& top, Reading& reading, Plan& plan);

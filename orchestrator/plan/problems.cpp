@@ -66,6 +66,7 @@ std::string render(const Place& place, std::string_view message) {
 const Source& Problems::add_file(std::string name, std::string_view text) {
   auto source = std::make_unique<Source>();
   source->name = std::move(name);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     std::string_view line = text.substr(0, end);

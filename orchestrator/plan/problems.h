@@ -8,11 +8,14 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 
 namespace shaketable {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // some editors begin a file with it; it counts for nothing
 
 // A text that places point into: a file, or an option of the command line ("--set client.timeout=5s"), which has no
 // lines.

@@ -238,7 +238,7 @@ Result<Plan> parse_plan(std::string_view text, const std::string& path, const Ca
   }
   const YamlPtr written = tree;
   apply_overrides(tree, options, problems);
-  apply_nodes_file(tree, options, problems);
+  if (!apply_nodes_file(tree, options, problems)) return Failure(problems.error());
 
   Reading reading{catalogue, options, problems, plan.directory};
   Fields top(*tree, {&source, 1, 1}, "a plan", problems);
