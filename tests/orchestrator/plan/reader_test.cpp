@@ -278,10 +278,9 @@ TEST_CASE("secrets and keys come from files and variables, which must be there")
 TEST_CASE("a system is found by name beside the plan or in a config directory, or by path") {
   const Scratch scratch;
   const std::string mine = scratch.write("mine.yaml", "name: mine\n");
-  CHECK(
-      plan_of("system: ./data/systems/redis.yaml\nclient: etcd\nworkload: register\n",
-              {.set = {}, .seed = {}, .nodes_file = {}, .directory = SHAKETABLE_SOURCE_DIR "/tests/orchestrator/plan"})
-          .system.name == "redis");
+  PlanOptions above;
+  above.directory = SHAKETABLE_SOURCE_DIR "/tests/orchestrator/plan";
+  CHECK(plan_of("system: ./data/systems/redis.yaml\nclient: etcd\nworkload: register\n", above).system.name == "redis");
   CHECK(plan_of("system: {name: " + mine + "}\nclient: etcd\nworkload: register\n").system_path == mine);
 
   PlanOptions options;
