@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kAnOperation = "an operation: {:type …, :process …, :f …, :value …}";
 
-bool read_operation(EdnParser& parser, OperationAssembler& assembler, Operation& out) {
+bool read_operation(EdnParser& parser, OperationAssembler& assembler) {
   const char* start = parser.position();
   if (!parser.skip_tags()) return false;
   if (!parser.take('{')) return parser.fail(kAnOperation);
@@ -35,7 +35,7 @@ bool read_operation(EdnParser& parser, OperationAssembler& assembler, Operation&
     if (!parser.value(value)) return false;
     if (!assembler.set(field, std::move(value))) return parser.fail_at(at, assembler.expected());
   }
-  if (!assembler.finish(out)) {
+  if (!assembler.finish()) {
     if (assembler.missing() == "key")
       return parser.fail_at(start, ":key to be what :f is done to", "an operation without :key");
     return parser.fail_at(start, ":type to be :invoke, :ok, :fail or :info", "an operation without :type");
@@ -46,7 +46,6 @@ bool read_operation(EdnParser& parser, OperationAssembler& assembler, Operation&
 Result<ReadNotes> read_maps(InputWindow& window, OperationAssembler& assembler, OperationSink& sink) {
   EdnParser parser;
   parser.share_texts();
-  Operation operation;
   enum class Where { before, in_vector, in_list, between_maps, after } where = Where::before;
   for (;;) {
     const std::string_view rest = window.rest();
@@ -71,10 +70,10 @@ Result<ReadNotes> read_maps(InputWindow& window, OperationAssembler& assembler, 
     } else if (where == Where::after) {
       step = parser.fail("the end of the file");
     } else {
-      step = read_operation(parser, assembler, operation);
+      step = read_operation(parser, assembler);
       if (step) {
         if (where == Where::before) where = Where::between_maps;
-        if (auto taken = sink.take(std::move(operation)); !taken) return Failure(std::move(taken.error()));
+        if (auto taken = sink.take(std::move(assembler.operation())); !taken) return Failure(std::move(taken.error()));
       }
     }
     if (step) {

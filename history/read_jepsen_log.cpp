@@ -34,7 +34,7 @@ bool is_timed_out(const Value& value) {
   return value.kind() == Value::Kind::keyword && (value.text() == "timed-out" || value.text() == "timeout");
 }
 
-bool read_operation(EdnParser& parser, OperationAssembler& assembler, Operation& out) {
+bool read_operation(EdnParser& parser, OperationAssembler& assembler) {
   const char* start = parser.position();
   assembler.begin();
   for (const Field field : {Field::process, Field::type, Field::f}) {
@@ -55,9 +55,10 @@ bool read_operation(EdnParser& parser, OperationAssembler& assembler, Operation&
   }
   assembler.set(Field::value, std::move(value));
   assembler.set(Field::error, std::move(error));
-  if (!assembler.finish(out)) return parser.fail_at(start, "an operation");
+  if (!assembler.finish()) return parser.fail_at(start, "an operation");
   // A failure that is a timeout is none, except of a read, which changes nothing either way.
-  if (timed_out && out.type == OpType::fail && out.f.text() != "read") out.type = OpType::info;
+  Operation& operation = assembler.operation();
+  if (timed_out && operation.type == OpType::fail && operation.f.text() != "read") operation.type = OpType::info;
   return true;
 }
 
@@ -67,7 +68,6 @@ Result<ReadNotes> read_jepsen_log(InputWindow& window, OperationSink& sink) {
   EdnParser parser;
   parser.share_texts();
   OperationAssembler assembler;
-  Operation operation;
   std::string_view line;
   std::int64_t operations = 0, others = 0, nemesis = 0;
   for (;;) {
@@ -82,9 +82,9 @@ Result<ReadNotes> read_jepsen_log(InputWindow& window, OperationSink& sink) {
       continue;
     }
     parser.start(part);
-    if (!read_operation(parser, assembler, operation)) return window.failure(parser.problem());
+    if (!read_operation(parser, assembler)) return window.failure(parser.problem());
     ++operations;
-    if (auto taken = sink.take(std::move(operation)); !taken) return Failure(std::move(taken.error()));
+    if (auto taken = sink.take(std::move(assembler.operation())); !taken) return Failure(std::move(taken.error()));
   }
   if (operations == 0 && others > 0)
     return bad_input(fmt::format(

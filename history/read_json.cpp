@@ -6,43 +6,84 @@
 namespace shaketable {
 namespace {
 
-bool read_operation(JsonParser& parser, OperationAssembler& assembler, Operation& out) {
-  parser.skip_space();
-  const char* start = parser.position();
-  if (!parser.take('{')) return parser.fail("an operation: {\"type\":…,\"process\":…,\"f\":…,\"value\":…}");
-  assembler.begin();
-  parser.skip_space();
-  if (!parser.take('}')) {
-    for (;;) {
-      parser.skip_space();
-      if (parser.peek() != '"') return parser.fail("a string as key");
-      std::string_view key;
-      if (!parser.string(key)) return false;
-      const Field field = field_named(key);
-      parser.skip_space();
-      if (!parser.take(':')) return parser.fail("\":\"");
-      parser.skip_space();
-      const char* at = parser.position();
-      bool taken = false;
-      if ((field == Field::type || field == Field::f) && parser.peek() == '"') {
-        std::string_view name;
-        if (!parser.string(name)) return false;
-        taken = assembler.set_name(field, name);
-      } else {
-        Value value;
-        if (!parser.value(value)) return false;
-        taken = assembler.set(field, std::move(value));
+// One object after another. A history's objects have the same keys in the same order, so each key is first compared
+// with the one that stood there last time, quotes and colon included.
+class OperationReader {
+ public:
+  OperationReader(JsonParser& parser, OperationAssembler& assembler) : parser_(parser), assembler_(assembler) {}
+
+  // False, with the parser's problem set, where no operation stands.
+  bool read() {
+    parser_.skip_space();
+    const char* start = parser_.position();
+    if (!parser_.take('{')) return parser_.fail("an operation: {\"type\":…,\"process\":…,\"f\":…,\"value\":…}");
+    assembler_.begin();
+    parser_.skip_space();
+    if (!parser_.take('}')) {
+      for (std::size_t place = 0;; ++place) {
+        parser_.skip_space();
+        Field field = Field::other;
+        if (!key(place, field)) return false;
+        parser_.skip_space();
+        if (!content(field)) return false;
+        parser_.skip_space();
+        if (parser_.take('}')) break;
+        if (!parser_.take(',')) return parser_.fail("\",\" or \"}\"");
       }
-      if (!taken) return parser.fail_at(at, assembler.expected());
-      parser.skip_space();
-      if (parser.take('}')) break;
-      if (!parser.take(',')) return parser.fail("\",\" or \"}\"");
     }
+    return assembler_.finish() ||
+           parser_.fail_at(start, "\"type\" to be invoke, ok, fail or info", "an operation without type");
   }
-  if (!assembler.finish(out))
-    return parser.fail_at(start, "\"type\" to be invoke, ok, fail or info", "an operation without type");
-  return true;
-}
+
+ private:
+  struct Key {
+    std::string text;
+    Field field = Field::other;
+  };
+  static constexpr std::size_t kMostKeys = 16, kLongestKey = 32;
+
+  bool key(std::size_t place, Field& field) {
+    if (place < keys_.size() && parser_.take_text(keys_[place].text)) {
+      field = keys_[place].field;
+      return true;
+    }
+    const char* start = parser_.position();
+    if (parser_.peek() != '"') return parser_.fail("a string as key");
+    std::string_view name;
+    if (!parser_.string(name)) return false;
+    field = field_named(name);
+    parser_.skip_space();
+    if (!parser_.take(':')) return parser_.fail("\":\"");
+    const std::string_view text(start, parser_.position());
+    if (place < kMostKeys && text.size() <= kLongestKey) {
+      if (place >= keys_.size()) keys_.resize(place + 1, {"\"", Field::other});
+      keys_[place] = {std::string(text), field};
+    }
+    return true;
+  }
+
+  bool content(Field field) {
+    const char* at = parser_.position();
+    bool taken = true;
+    std::int64_t number = 0;
+    if ((field == Field::process || field == Field::time || field == Field::index) && parser_.take_integer(number)) {
+      assembler_.set_integer(field, number);
+    } else if ((field == Field::type || field == Field::f) && parser_.peek() == '"') {
+      std::string_view name;
+      if (!parser_.string(name)) return false;
+      taken = assembler_.set_name(field, name);
+    } else {
+      Value value;
+      if (!parser_.value(value)) return false;
+      taken = assembler_.set(field, std::move(value));
+    }
+    return taken || parser_.fail_at(at, assembler_.expected());
+  }
+
+  JsonParser& parser_;
+  OperationAssembler& assembler_;
+  std::vector<Key> keys_;  // of the operation before, by place
+};
 
 }  // namespace
 
@@ -50,7 +91,7 @@ Result<ReadNotes> read_jsonl(InputWindow& window, OperationSink& sink) {
   JsonParser parser;
   parser.share_texts();
   OperationAssembler assembler;
-  Operation operation;
+  OperationReader reader(parser, assembler);
   std::string_view line;
   for (;;) {
     const auto got = window.next_line(line);
@@ -59,13 +100,13 @@ Result<ReadNotes> read_jsonl(InputWindow& window, OperationSink& sink) {
     parser.start(line);
     parser.skip_space();
     if (parser.at_end()) continue;
-    if (!read_operation(parser, assembler, operation)) return window.failure(parser.problem());
+    if (!reader.read()) return window.failure(parser.problem());
     parser.skip_space();
     if (!parser.at_end()) {
       parser.fail("the end of the line");
       return window.failure(parser.problem());
     }
-    if (auto taken = sink.take(std::move(operation)); !taken) return Failure(std::move(taken.error()));
+    if (auto taken = sink.take(std::move(assembler.operation())); !taken) return Failure(std::move(taken.error()));
   }
   ReadNotes notes;
   assembler.report(notes);
@@ -76,7 +117,7 @@ Result<ReadNotes> read_json_array(InputWindow& window, OperationSink& sink) {
   JsonParser parser;
   parser.share_texts();
   OperationAssembler assembler;
-  Operation operation;
+  OperationReader reader(parser, assembler);
   enum class Expecting { array, first_item, comma, item, end } expecting = Expecting::array;
   for (;;) {
     const std::string_view rest = window.rest();
@@ -116,10 +157,10 @@ Result<ReadNotes> read_json_array(InputWindow& window, OperationSink& sink) {
         }
         [[fallthrough]];
       case Expecting::item:
-        step = read_operation(parser, assembler, operation);
+        step = reader.read();
         if (!step) break;
         expecting = Expecting::comma;
-        if (auto taken = sink.take(std::move(operation)); !taken) return Failure(std::move(taken.error()));
+        if (auto taken = sink.take(std::move(assembler.operation())); !taken) return Failure(std::move(taken.error()));
         break;
       case Expecting::end:
         step = parser.fail("the end of the file");

@@ -47,7 +47,12 @@ Field field_named(std::string_view name) {
 }
 
 void OperationAssembler::begin() {
-  operation_ = Operation();
+  // Values were moved out, or are replaced: only what may be missing needs to go back to its beginning.
+  if (!operation_.value.is_nil()) operation_.value = Value();
+  if (!operation_.error.is_nil()) operation_.error = Value();
+  operation_.time_ns = -1;
+  operation_.process = 0;
+  operation_.f = Name();
   has_type_ = has_process_ = has_key_ = false;
   index_ = INT64_MIN;
 }
@@ -118,8 +123,7 @@ bool OperationAssembler::set(Field field, Value value) {
       if (value.is_nil()) return true;
       if (is_name(value)) return set_process(value.text());
       if (!value.is_integer()) return refuse("a process: a number or nemesis");
-      operation_.process = value.integer();
-      has_process_ = true;
+      set_integer(field, value.integer());
       return true;
     case Field::value:
       operation_.value = std::move(value);
@@ -130,7 +134,7 @@ bool OperationAssembler::set(Field field, Value value) {
     case Field::time:
       if (value.is_nil()) return true;
       if (value.is_integer()) {
-        operation_.time_ns = value.integer() < 0 ? -1 : value.integer();
+        set_integer(field, value.integer());
         return true;
       }
       if (value.kind() == Value::Kind::real && std::isfinite(value.real()) && value.real() < 9e18) {
@@ -139,7 +143,7 @@ bool OperationAssembler::set(Field field, Value value) {
       }
       return refuse("a time in nanoseconds");
     case Field::index:
-      if (value.is_integer()) index_ = value.integer();
+      if (value.is_integer()) set_integer(field, value.integer());
       return true;
     case Field::key:
       key_ = std::move(value);
@@ -151,7 +155,7 @@ bool OperationAssembler::set(Field field, Value value) {
   return true;
 }
 
-bool OperationAssembler::finish(Operation& out) {
+bool OperationAssembler::finish() {
   if (!has_type_) return false;
   if (key_use_ == Key::beside_value) {
     if (!has_key_) return false;
@@ -162,7 +166,6 @@ bool OperationAssembler::finish(Operation& out) {
     ++without_process_;
   }
   follow(operation_);
-  out = std::move(operation_);
   return true;
 }
 

@@ -30,10 +30,22 @@ class OperationAssembler {
   void begin();
   // False where the field cannot have this content; expected() then says what it could have.
   bool set(Field field, Value value);
-  bool set_name(Field field, std::string_view text);  // for type and f: a string or keyword
+  bool set_name(Field field, std::string_view text);    // for type and f: a string or keyword
+  void set_integer(Field field, std::int64_t number) {  // for process, time and index
+    if (field == Field::process) {
+      operation_.process = number;
+      has_process_ = true;
+    } else if (field == Field::time) {
+      operation_.time_ns = number < 0 ? -1 : number;
+    } else if (field == Field::index) {
+      index_ = number;
+    }
+  }
   std::string_view expected() const { return expected_; }
   // False where there was no type or, if wanted, no key; missing() then says which.
-  bool finish(Operation& out);
+  bool finish();
+  // What finish() put together, to be moved from.
+  Operation& operation() { return operation_; }
 
   std::string_view missing() const { return has_type_ ? "key" : "type"; }
 

@@ -129,7 +129,6 @@ Result<ReadNotes> read_history_value(const Value& list, OperationSink& sink) {
   if (!list.is_list())
     return bad_input(fmt::format("found {}, expected a list of operations", to_edn(list).substr(0, 40)));
   OperationAssembler assembler;
-  Operation operation;
   for (std::size_t i = 0; i < list.size(); ++i) {
     const auto wrong = [&](const Value& found, std::string_view expected) {
       return bad_input(fmt::format("operation {}: found {}, expected {}", i, to_edn(found).substr(0, 40), expected));
@@ -143,8 +142,8 @@ Result<ReadNotes> read_history_value(const Value& list, OperationSink& sink) {
       if (named && !assembler.set(field_named(items[k].text()), items[k + 1]))
         return wrong(items[k + 1], assembler.expected());
     }
-    if (!assembler.finish(operation)) return wrong(map, "a type: invoke, ok, fail or info");
-    if (auto taken = sink.take(std::move(operation)); !taken) return Failure(std::move(taken.error()));
+    if (!assembler.finish()) return wrong(map, "a type: invoke, ok, fail or info");
+    if (auto taken = sink.take(std::move(assembler.operation())); !taken) return Failure(std::move(taken.error()));
   }
   ReadNotes notes;
   assembler.report(notes);

@@ -1,68 +1,84 @@
+#include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "history/text_parser.h"
 
 namespace shaketable {
 
+namespace {
+
+// Whether one of the eight bytes of `word` is a quote, a backslash, a control character or no ASCII: the classic tricks
+// of arithmetic on whole words. False alarms only behind a true one, so the first marked byte is always right.
+std::uint64_t special_bytes(std::uint64_t word) {
+  constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+  const auto equal = [](std::uint64_t bytes, char c) {
+    const std::uint64_t x = bytes ^ (ones * static_cast<unsigned char>(c));
+    return (x - ones) & ~x;
+  };
+  return (equal(word, '"') | equal(word, '\\') | ((word - ones * 0x20) & ~word) | word) & highs;
+}
+
+}  // namespace
+
 bool JsonParser::value(Value& out) {
-  stack_.clear();
-  if (!push_value(0)) return false;
-  out = std::move(stack_.back());
-  return true;
+  if (!stack_.empty()) stack_.clear();
+  return parse(out, 0);
 }
 
-bool JsonParser::literal(std::string_view word, Value value) {
-  if (!std::string_view(at_, end_).starts_with(word)) return fail("a JSON value");
-  at_ += word.size();
-  stack_.push_back(std::move(value));
-  return true;
+bool JsonParser::literal(std::string_view word) {
+  return take_text(word) || fail("a JSON value");
 }
 
-bool JsonParser::push_value(int depth) {
+bool JsonParser::parse(Value& out, int depth) {
   skip_space();
   switch (peek()) {
     case '"': {
       std::string_view text;
       if (!string(text)) return false;
-      stack_.push_back(texts_.string(text));
+      out = texts_.string(text);
       return true;
     }
     case '[':
-      return push_list(depth + 1);
+      return list(out, depth + 1);
     case '{':
-      return push_map(depth + 1);
+      return map(out, depth + 1);
     case 'n':
-      return literal("null", Value());
+      out = Value();
+      return literal("null");
     case 't':
-      return literal("true", Value(true));
+      out = Value(true);
+      return literal("true");
     case 'f':
-      return literal("false", Value(false));
+      out = Value(false);
+      return literal("false");
     default:
-      return push_number();
+      return number(out);
   }
 }
 
-bool JsonParser::push_list(int depth) {
+bool JsonParser::list(Value& out, int depth) {
   if (depth > kDeepestNesting) return fail_at(at_, "at most 256 levels of nesting", "one more");
   ++at_;
   const std::size_t first = stack_.size();
   skip_space();
   if (!take(']')) {
     for (;;) {
-      if (!push_value(depth)) return false;
+      Value item;
+      if (!parse(item, depth)) return false;
+      stack_.push_back(std::move(item));
       skip_space();
       if (take(']')) break;
       if (!take(',')) return fail("\",\" or \"]\"");
     }
   }
-  Value list = Value::list_of(std::span(stack_).subspan(first));
+  out = Value::list_of(std::span(stack_).subspan(first));
   stack_.resize(first);
-  stack_.push_back(std::move(list));
   return true;
 }
 
-bool JsonParser::push_map(int depth) {
+bool JsonParser::map(Value& out, int depth) {
   if (depth > kDeepestNesting) return fail_at(at_, "at most 256 levels of nesting", "one more");
   ++at_;
   std::vector<std::pair<Value, Value>> entries;
@@ -73,27 +89,28 @@ bool JsonParser::push_map(int depth) {
       if (peek() != '"') return fail("a string as key");
       std::string_view key;
       if (!string(key)) return false;
-      entries.emplace_back(texts_.string(key), Value());
+      Value name = texts_.string(key), item;
       skip_space();
       if (!take(':')) return fail("\":\"");
-      if (!push_value(depth)) return false;
-      entries.back().second = std::move(stack_.back());
-      stack_.pop_back();
+      if (!parse(item, depth)) return false;
+      entries.emplace_back(std::move(name), std::move(item));
       skip_space();
       if (take('}')) break;
       if (!take(',')) return fail("\",\" or \"}\"");
     }
   }
-  stack_.push_back(Value::map(std::move(entries)));
+  out = Value::map(std::move(entries));
   return true;
 }
 
-bool JsonParser::push_number() {
+bool JsonParser::number(Value& out) {
   const char* start = at_;
   const bool negative = take('-');
   const char* digits = at_;
   std::uint64_t number = 0;
-  while (at_ != end_ && *at_ >= '0' && *at_ <= '9') number = number * 10 + static_cast<std::uint64_t>(*at_++ - '0');
+  const char* p = at_;
+  while (p != end_ && *p >= '0' && *p <= '9') number = number * 10 + static_cast<std::uint64_t>(*p++ - '0');
+  at_ = p;
   if (at_ == digits) {
     if (negative) return fail("a digit");
     return fail_at(start, "a JSON value");
@@ -115,19 +132,19 @@ bool JsonParser::push_number() {
     if (at_ == exponent) return fail("a digit");
   }
   if (whole && at_ - digits <= 18) {
-    stack_.emplace_back(negative ? -static_cast<std::int64_t>(number) : static_cast<std::int64_t>(number));
+    out = Value(negative ? -static_cast<std::int64_t>(number) : static_cast<std::int64_t>(number));
     return true;
   }
   if (whole) {
     std::int64_t integer = 0;
     if (std::from_chars(start, at_, integer).ec == std::errc()) {
-      stack_.emplace_back(integer);
+      out = Value(integer);
       return true;
     }
   }
   Value real = real_of(start, at_);
   if (std::isinf(real.real())) return fail_at(start, "a number that a double can hold");
-  stack_.push_back(std::move(real));
+  out = std::move(real);
   return true;
 }
 
@@ -136,6 +153,16 @@ bool JsonParser::string(std::string_view& out) {
   const char* start = at_;
   bool escaped = false;
   for (;;) {
+    const char* plain = at_;
+    for (std::uint64_t word = 0; end_ - plain >= 8; plain += 8) {
+      std::memcpy(&word, plain, 8);
+      if (const std::uint64_t special = special_bytes(word)) {
+        plain += std::countr_zero(special) / 8;
+        break;
+      }
+    }
+    if (escaped) scratch_.append(at_, plain);
+    at_ = plain;
     if (at_ == end_) return fail("'\"' at the end of the string");
     const auto c = static_cast<unsigned char>(*at_);
     if (c == '"') break;

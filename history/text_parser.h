@@ -7,6 +7,8 @@
 // any other.
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -86,12 +88,33 @@ class JsonParser : public TextParser {
   // A string's content; valid until the next call. at_ is at its quote.
   bool string(std::string_view& out);
 
+  // Steps over `text` if it stands here.
+  bool take_text(std::string_view text) {
+    if (static_cast<std::size_t>(end_ - at_) < text.size() || std::memcmp(at_, text.data(), text.size()) != 0)
+      return false;
+    at_ += text.size();
+    return true;
+  }
+  // Takes a whole number without sign, if one that surely fits stands here. Else it takes nothing, and value() may.
+  bool take_integer(std::int64_t& out) {
+    const char* p = at_;
+    std::uint64_t number = 0;
+    while (p != end_ && static_cast<unsigned char>(*p - '0') <= 9)
+      number = number * 10 + static_cast<std::uint64_t>(*p++ - '0');
+    const bool plain = p != at_ && p - at_ <= 18 && p != end_ && (*p == ',' || *p == '}' || *p == ']') &&
+                       (*at_ != '0' || p - at_ == 1);
+    if (!plain) return false;
+    at_ = p;
+    out = static_cast<std::int64_t>(number);
+    return true;
+  }
+
  private:
-  bool push_value(int depth);
-  bool push_list(int depth);
-  bool push_map(int depth);
-  bool push_number();
-  bool literal(std::string_view word, Value value);
+  bool parse(Value& out, int depth);
+  bool list(Value& out, int depth);
+  bool map(Value& out, int depth);
+  bool number(Value& out);
+  bool literal(std::string_view word);
 };
 
 // EDN as Clojure prints it. See text.h for what becomes of what a Value has no kind for.
