@@ -21,12 +21,12 @@ constexpr std::array<const char*, 5> kShapeNames = {"G0", "G1c", "G-single-item"
 // The state after an edge, or -1 where the shape forbids it.
 int next_state(Shape shape, int state, std::uint8_t kind) {
   if (kind & kHop) return state;
-  const bool rw = kind & kRw;
+  const bool rw = is_anti(kind);
   switch (shape) {
     case Shape::writes:
-      return rw || (kind & kWr) ? -1 : 0;
+      return kind & (kRw | kWr) ? -1 : 0;
     case Shape::dependencies:
-      return rw ? -1 : 0;
+      return kind & kRw ? -1 : 0;
     case Shape::single:
       return rw ? (state == 0 ? 1 : -1) : state;
     case Shape::nonadjacent:
@@ -160,7 +160,8 @@ class Finder {
   std::uint64_t sweep(const Graph& graph, Shape shape, std::uint32_t* first) const;
   void search_realtime(const Graph& graph, Shape shape, std::uint32_t first, std::uint64_t count);
   std::vector<Step> steps_of(const Walk& walk, std::span<const std::uint32_t> nodes) const;
-  bool keep(std::vector<Step> steps, Names& found, std::uint64_t count = 1);
+  void keep(const std::vector<Step>& walk, Names& found, std::uint64_t count = 1);
+  void keep_cycle(std::vector<Step> steps, Names& found, std::uint64_t count);
   bool stop() const { return report_.time_spent; }
 
   const CycleProblem& problem_;
@@ -185,14 +186,26 @@ std::vector<Step> Finder::steps_of(const Walk& walk, std::span<const std::uint32
   return steps;
 }
 
-// False if what was found already implies this one.
-bool Finder::keep(std::vector<Step> steps, Names& found, std::uint64_t count) {
+// A closed walk that meets itself is several cycles.
+void Finder::keep(const std::vector<Step>& walk, Names& found, std::uint64_t count) {
+  std::vector<Step> open;
+  for (const Step& step : walk) {
+    open.push_back(step);
+    const auto start = std::find_if(open.begin(), open.end(), [&](const Step& s) { return s.from == step.to; });
+    if (start == open.end()) continue;
+    keep_cycle({start, open.end()}, found, count);
+    open.erase(start, open.end());
+  }
+}
+
+// Unless what was found already implies this one.
+void Finder::keep_cycle(std::vector<Step> steps, Names& found, std::uint64_t count) {
   // A cycle may start anywhere: at its smallest transaction, so that equal cycles read the same.
   const auto smallest =
       std::min_element(steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a.from < b.from; });
   std::rotate(steps.begin(), smallest, steps.end());
   Cycle cycle{cycle_kind(steps), std::move(steps)};
-  if (implied_by(found, cycle.anomaly)) return false;
+  if (implied_by(found, cycle.anomaly)) return;
   found.insert(cycle.anomaly);
   report_.counts[cycle.anomaly] += count;
   std::vector<Cycle>& examples = report_.cycles[cycle.anomaly];
@@ -200,7 +213,6 @@ bool Finder::keep(std::vector<Step> steps, Names& found, std::uint64_t count) {
                                       [](const Cycle& a, const Cycle& b) { return a.steps.size() < b.steps.size(); });
   examples.insert(place, std::move(cycle));
   if (examples.size() > std::max<std::size_t>(problem_.examples_max, 1)) examples.pop_back();
-  return true;
 }
 
 void Finder::search_components(const Graph& graph, Level level) {
@@ -255,7 +267,7 @@ void Finder::search_component(const Graph& graph, std::span<const std::uint32_t>
       best = steps_of(*walk, nodes);
       if (walk->length <= shortest_possible) break;
     }
-    if (best) keep(std::move(*best), found);
+    if (best) keep(*best, found);
     return best.has_value();
   };
   const auto cycle_from = [&](Shape shape) {
@@ -299,17 +311,18 @@ void Finder::search_component(const Graph& graph, std::span<const std::uint32_t>
     }
     for (const Anti& anti : every) {
       const std::uint32_t from = component[anti.from * 2];
-      if (from != kNone && from == component[local.to(anti.edge) * 2 + 1]) nonadjacent.push_back(anti);
+      if (from != kNone && from == component[local.to(anti.edge) * 2 + (is_anti(local.kind(anti.edge)) ? 1 : 0)])
+        nonadjacent.push_back(anti);
     }
   }
   // From behind an anti-dependency back to its start: the walk is closed by the edge itself.
   const auto back_from = [&](Shape shape) {
     return [&, shape](const Anti& anti, std::uint32_t limit) -> std::optional<Walk> {
-      const int state = shape == Shape::any ? 0 : 1;
-      const int end_state = shape == Shape::nonadjacent ? 0 : state;
+      const int state = next_state(shape, 0, local.kind(anti.edge));
+      const auto closes = [&](int at) { return shape == Shape::nonadjacent && state == 1 ? at == 0 : true; };
       std::optional<Walk> walk =
           search.shortest(shape, mask, local.to(anti.edge), state, limit == UINT32_MAX - 1 ? limit : limit - 1,
-                          [&](std::uint32_t node, int at) { return node == anti.from && at == end_state; });
+                          [&](std::uint32_t node, int at) { return node == anti.from && closes(at); });
       if (!walk) return walk;
       walk->nodes.insert(walk->nodes.begin(), anti.from);
       walk->kinds.insert(walk->kinds.begin(), local.kind(anti.edge));
@@ -440,14 +453,14 @@ std::string cycle_kind(const std::vector<Step>& steps) {
   bool adjacent = false, read = false, process = false, realtime = false, derived = false;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const std::uint8_t kind = steps[i].kind;
-    if (kind & kRw) {
+    if (is_anti(kind)) {
       ++anti;
-      adjacent |= (steps[(i + 1) % steps.size()].kind & kRw) != 0;
+      adjacent |= is_anti(steps[(i + 1) % steps.size()].kind);
     }
     read |= (kind & kWr) != 0;
     process |= (kind & (kProcess | kByProcess)) != 0;
     realtime |= (kind & (kRealtime | kByRealtime)) != 0;
-    derived |= (kind & (kByProcess | kByRealtime)) != 0;
+    derived |= (kind & (kByProcess | kByRealtime | kRw)) != 0;
   }
   // A version order that is known only by an order in time takes for granted that there is no G-single of that kind:
   // what it shows can be no weaker than that.

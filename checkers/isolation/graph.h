@@ -12,6 +12,8 @@ enum Kind : std::uint8_t {
   kWw = 1,           // the next version of what was written
   kWr = 2,           // read what was written
   kRw = 4,           // wrote the next version of what was read
+                     // kWw | kRw: of a transaction that itself wrote what it read: an anti-dependency that, unless an
+                     // update was lost, is a write dependency too
   kProcess = 8,      // the same process, later
   kHop = 16,         // out of a hub: the edge into the hub, continued
   kByProcess = 32,   // with kWw or kRw: known only by the order of processes
@@ -43,6 +45,11 @@ class Graph {
   std::vector<std::uint32_t> to_;
   std::vector<std::uint8_t> kind_;
 };
+
+// Counts as an anti-dependency where those are counted.
+inline bool is_anti(std::uint8_t kind) {
+  return (kind & kRw) && !(kind & kWw);
+}
 
 // An edge belongs to a mask when every bit of its kind does.
 inline bool within(std::uint8_t kind, std::uint8_t mask) {

@@ -16,9 +16,9 @@ bool ends_with(std::string_view text, std::string_view end) {
 
 const char* step_type(std::uint8_t kind) {
   if (kind & kRealtime) return "realtime";
+  if (kind & kRw) return "rw";
   if (kind & kWw) return "ww";
   if (kind & kWr) return "wr";
-  if (kind & kRw) return "rw";
   return "process";
 }
 
@@ -98,7 +98,8 @@ void add_cycles(Findings& findings, const CycleReport& report, const Transaction
   if (report.time_spent) findings.doubts.emplace_back("the time for the check ended before its search for cycles");
 }
 
-void add_fan(CycleProblem& problem, std::vector<std::uint32_t> from, std::vector<std::uint32_t> to, std::uint8_t kind) {
+void add_fan(CycleProblem& problem, std::vector<std::uint32_t> from, std::vector<std::uint32_t> to, std::uint8_t kind,
+             std::uint8_t beside) {
   const auto tidy = [](std::vector<std::uint32_t>& nodes) {
     std::sort(nodes.begin(), nodes.end());
     nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
@@ -108,7 +109,7 @@ void add_fan(CycleProblem& problem, std::vector<std::uint32_t> from, std::vector
   if (to.size() < 4 || from.size() < 3) {
     for (const std::uint32_t a : from) {
       for (const std::uint32_t b : to) {
-        if (a != b) problem.edges.push_back({a, b, kind});
+        if (a != b) problem.edges.push_back({a, b, std::binary_search(to.begin(), to.end(), a) ? beside : kind});
       }
     }
     return;
@@ -131,8 +132,8 @@ void add_fan(CycleProblem& problem, std::vector<std::uint32_t> from, std::vector
       problem.edges.push_back({a, before + targets - 1, kind});
       continue;
     }
-    if (at > 0) problem.edges.push_back({a, before + at - 1, kind});
-    if (at + 1 < targets) problem.edges.push_back({a, after + at + 1, kind});
+    if (at > 0) problem.edges.push_back({a, before + at - 1, beside});
+    if (at + 1 < targets) problem.edges.push_back({a, after + at + 1, beside});
   }
 }
 

@@ -61,8 +61,10 @@ void add_cycles(Findings& findings, const CycleReport& report, const Transaction
 // "x" for a string or keyword, else EDN.
 std::string short_text(const Value& value);
 
-// Adds every from -> every to, but not to itself, by hubs where those are fewer edges.
-void add_fan(CycleProblem& problem, std::vector<std::uint32_t> from, std::vector<std::uint32_t> to, std::uint8_t kind);
+// Adds every from -> every to, but not to itself, by hubs where those are fewer edges. Edges of those that are in both
+// get the kind `beside`.
+void add_fan(CycleProblem& problem, std::vector<std::uint32_t> from, std::vector<std::uint32_t> to, std::uint8_t kind,
+             std::uint8_t beside);
 
 // Fills in when transactions were invoked and completed, and the orders that the scope needs.
 void add_orders(CycleProblem& problem, const Transactions& txns, const Scope& scope);

@@ -405,7 +405,7 @@ void ListAppend::build(CycleProblem& problem) {
     }
     unseen_rows[k + 1] = static_cast<std::uint32_t>(unseen.size());
   }
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> readers_of_last;  // (key, transaction), where several are unseen
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> readers_of_last;  // (key, transaction), where some are unseen
   for (std::uint32_t t = 0; t < txns_.size(); ++t) {
     if (txns_[t].type != OpType::ok) continue;
     for (const Mop& read : txns_.mops(txns_[t])) {
@@ -420,12 +420,7 @@ void ListAppend::build(CycleProblem& problem) {
       if (const Append* next = living_after(read.key, read.length)) {
         edge(t, next->txn, kRw);
       } else {
-        const std::uint32_t first = unseen_rows[read.key], end = unseen_rows[read.key + 1];
-        if (end - first >= 4) {
-          readers_of_last.emplace_back(read.key, t);
-        } else {
-          for (std::uint32_t i = first; i < end; ++i) edge(t, unseen[i], kRw);
-        }
+        if (unseen_rows[read.key + 1] > unseen_rows[read.key]) readers_of_last.emplace_back(read.key, t);
       }
     }
   }
@@ -436,7 +431,7 @@ void ListAppend::build(CycleProblem& problem) {
     for (j = i; j < readers_of_last.size() && readers_of_last[j].first == key; ++j)
       readers.push_back(readers_of_last[j].second);
     add_fan(problem, std::move(readers), {unseen.begin() + unseen_rows[key], unseen.begin() + unseen_rows[key + 1]},
-            kRw);
+            kRw, kWw | kRw);
   }
 }
 
@@ -446,7 +441,7 @@ Reason ListAppend::explain(const Step& step, const std::string& from, const std:
         {"key", txns_.key(key)}, {"value", std::move(value)}, {"value'", std::move(next)}};
   };
   const auto last_of = [&](std::span<const Code> list) { return list.empty() ? Value() : txns_.value(list.back()); };
-  if (step.kind & kWw) {
+  if ((step.kind & kWw) && !(step.kind & kRw)) {
     for (const Mop& write : txns_.mops(txns_[step.to])) {
       if (!write.write) continue;
       const Append* append = find(write.key, write.value);

@@ -264,21 +264,22 @@ std::uint64_t Transactions::bytes() const {
 }
 
 std::vector<std::pair<std::uint32_t, std::uint32_t>> Transactions::process_order() const {
-  // Completions in order: transactions are in order of their first event, so they need sorting only where those differ.
-  std::vector<std::uint32_t> ok;
+  // By completion; one that never completed by its invocation, since nothing of its process follows.
+  const auto place = [&](const Txn& txn) { return txn.type == OpType::ok || txn.invoke == 0 ? txn.event : txn.invoke; };
+  std::vector<std::uint32_t> happened;
   for (std::uint32_t t = 0; t < size(); ++t) {
-    if (txns_[t].type == OpType::ok) ok.push_back(t);
+    if (txns_[t].type != OpType::fail) happened.push_back(t);
   }
-  std::sort(ok.begin(), ok.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return txns_[a].complete < txns_[b].complete; });
+  std::sort(happened.begin(), happened.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return place(txns_[a]) < place(txns_[b]); });
   std::vector<std::uint32_t> last(open_.size(), kNone);
   std::vector<std::pair<std::uint32_t, std::uint32_t>> order;
-  for (const std::uint32_t t : ok) {
+  for (const std::uint32_t t : happened) {
     std::uint32_t& previous = last[txns_[t].process];
     // A completion without invocation was invoked after its process's last completion; one that overlaps was not.
     if (previous != kNone && (txns_[t].invoke == 0 || txns_[previous].complete < txns_[t].invoke))
       order.emplace_back(previous, t);
-    previous = t;
+    if (txns_[t].type == OpType::ok) previous = t;
   }
   return order;
 }

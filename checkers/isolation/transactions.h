@@ -103,7 +103,7 @@ class Transactions {
                : std::span<const Code>(others_[static_cast<std::size_t>(read.value - 1)].items).first(read.length);
   }
 
-  // Consecutive ok transactions of one process: (from, to).
+  // Each transaction of a process after the ok one before it: (from, to).
   std::vector<std::pair<std::uint32_t, std::uint32_t>> process_order() const;
 
   // For people.
