@@ -1,8 +1,5 @@
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iostream>
-
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -10,7 +7,7 @@
 #include "history/run_file.h"
 #include "history/text.h"
 #include "orchestrator/commands/commands.h"
-#include "orchestrator/report/outcome.h"
+#include "orchestrator/report/judge_run.h"
 #include "orchestrator/report/verdict_text.h"
 
 namespace shaketable {
@@ -91,51 +88,9 @@ struct Checked {
   std::string text;
 };
 
-Result<Checked> check_run(const std::string& path, std::vector<CheckPlan> checks, const JudgeBounds& bounds) {
-  const auto file = open_run(path);
-  if (!file) return Failure(file.error());
-  if (file->state() == RunState::running) log::info("{}: the run still goes on; judging what there is so far", path);
-  const bool as_planned = checks.empty();
-  if (as_planned) {
-    const auto planned = file->meta(kMetaChecks);
-    if (!planned)
-      return bad_input(fmt::format("{}: the run does not say how it is judged; name a checker with --checker", path));
-    auto read = checks_from_json(*planned);
-    if (!read) return Failure(read.error().in(path));
-    checks = std::move(*read);
-  }
-  auto outcome = read_outcome(*file);
+Result<Checked> check_run(const std::string& path, const std::vector<CheckPlan>& checks, const JudgeBounds& bounds) {
+  const auto outcome = judge_run(path, checks, bounds);
   if (!outcome) return Failure(outcome.error());
-  const HistoryStream stream = [&](OperationSink& sink) -> Result<ReadNotes> {
-    if (const auto read = file->read(sink); !read) return Failure(read.error());
-    return ReadNotes{};
-  };
-  const auto counts = count_functions(stream);
-  if (!counts) return Failure(counts.error());
-  for (std::string& doubt : doubts_about(*counts)) outcome->doubts.push_back(std::move(doubt));
-  for (const CheckPlan& check : checks) {
-    auto judgement = judge(check, stream, bounds);
-    if (!judgement) return Failure(judgement.error().in(path));
-    if (!file->damage().empty() && judgement->verdict.valid == Validity::invalid) {
-      judgement->verdict.valid = Validity::unknown;
-      judgement->verdict.reason =
-          "parts of the history are lost, so what looks like a violation may not be one: " + judgement->verdict.reason;
-    }
-    if (as_planned && file->state() != RunState::running) {
-      VerdictRecord record;
-      record.judged_wall_ns = wall_clock_ns();
-      record.version = SHAKETABLE_VERSION;
-      record.checker = check.checker;
-      record.valid = judgement->verdict.valid == Validity::valid     ? "true"
-                     : judgement->verdict.valid == Validity::invalid ? "false"
-                                                                     : "unknown";
-      record.json = to_json(judgement_json(*judgement));
-      // A run on a read-only medium can be judged all the same.
-      if (const auto added = add_verdict(path, record); !added)
-        log::warning("the verdict was not kept: {}", added.error().message);
-    }
-    outcome->judgements.push_back(std::move(*judgement));
-  }
   return Checked{outcome->code(), outcome_json(*outcome), outcome_text(*outcome)};
 }
 

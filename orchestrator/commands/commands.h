@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "orchestrator/exit_code.h"
+#include "orchestrator/report/exit_code.h"
 
 namespace shaketable {
 

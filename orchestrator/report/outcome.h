@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "history/run_file.h"
-#include "orchestrator/exit_code.h"
+#include "orchestrator/report/exit_code.h"
 #include "orchestrator/judge/judge.h"
 
 namespace shaketable {

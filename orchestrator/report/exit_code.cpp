@@ -1,4 +1,4 @@
-#include "orchestrator/exit_code.h"
+#include "orchestrator/report/exit_code.h"
 
 namespace shaketable {
 namespace {

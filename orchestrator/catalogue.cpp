@@ -1,0 +1,35 @@
+#include "orchestrator/catalogue.h"
+
+#include <filesystem>
+
+#include "nemesis/faults.h"
+#include "orchestrator/judge/judge.h"
+#include "workloads/clients/registry.h"
+#include "workloads/workload.h"
+
+namespace shaketable {
+
+const Catalogue& catalogue() {
+  static const Catalogue all = [] {
+    Catalogue made;
+    for (const ClientInfo& info : clients()) made.clients[info.name] = {info.about, info.parameters, ""};
+    for (const WorkloadInfo& info : workloads()) made.workloads[info.name] = {info.about, info.parameters, ""};
+    for (const FaultInfo& info : faults()) made.faults[info.name] = {info.about, info.parameters, info.main_parameter};
+    for (const CheckerInfo& info : checkers()) made.checkers[info.name] = {info.about, info.parameters, ""};
+    return made;
+  }();
+  return all;
+}
+
+std::vector<std::string> config_directories() {
+  namespace fs = std::filesystem;
+  std::vector<std::string> directories;
+  std::error_code ignored;
+  // The program lies in SOURCE/build/PRESET/bin or in PREFIX/bin.
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  for (const fs::path& candidate : {program / "../../../configs", program / "../share/shaketable/configs"})
+    if (fs::is_directory(candidate, ignored)) directories.push_back(fs::weakly_canonical(candidate, ignored).string());
+  return directories;
+}
+
+}  // namespace shaketable
