@@ -17,6 +17,10 @@ if(SHAKETABLE_SANITIZE)
   add_compile_options(-fsanitize=${SHAKETABLE_SANITIZE})
   add_link_options(-fsanitize=${SHAKETABLE_SANITIZE})
 endif()
+if(SHAKETABLE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -O1)
+  add_link_options(-fsanitize=address,undefined)
+endif()
 
 # shaketable_library(NAME [libraries…]): a static library of the .cpp files of the current folder (not of its
 # subfolders, and not main.cpp, which belongs to a program). Includes are written from the repository's root.

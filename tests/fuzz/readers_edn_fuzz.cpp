@@ -1,0 +1,5 @@
+#include "tests/fuzz/readers.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return shaketable::fuzz_reader(shaketable::HistoryFormat::edn, data, size);
+}
