@@ -1,6 +1,7 @@
 #pragma once
 // A folder of a test's own, and the run in it as plain data.
 
+#include <fmt/format.h>
 #include <stdlib.h>
 
 #include <catch2/catch.hpp>
@@ -10,6 +11,7 @@
 
 #include "history/recorder.h"
 #include "history/run_file.h"
+#include "history/text.h"
 
 namespace shaketable::testing {
 
@@ -59,7 +61,17 @@ inline History read_all(const RunFile& run) {
 }
 
 // "3 ok read [1 2]"
-std::string line_of(const Operation& operation);
-std::vector<std::string> lines_of(const History& history);
+inline std::string line_of(const Operation& operation) {
+  std::string line = fmt::format("{} {} {} {}", operation.process, to_string(operation.type), operation.f.text(),
+                                 to_edn(operation.value));
+  if (!operation.error.is_nil()) line += " error " + to_edn(operation.error);
+  return line;
+}
+
+inline std::vector<std::string> lines_of(const History& history) {
+  std::vector<std::string> lines;
+  for (const Operation& operation : history.operations) lines.push_back(line_of(operation));
+  return lines;
+}
 
 }  // namespace shaketable::testing
