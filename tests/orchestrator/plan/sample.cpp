@@ -58,7 +58,8 @@ Catalogue make() {
 
   out.checkers["linearizable"] = {
       "one order of all operations",
-      {spec("model", ParameterType::choice, std::string("cas-register"), {"register", "cas-register"})},
+      {spec("model", ParameterType::choice, std::string("cas-register"), {"register", "cas-register"}),
+       spec("keyed", ParameterType::boolean, false)},
       "model"};
   out.checkers["list-append"] = {"isolation of list-append transactions", {}, ""};
   return out;
