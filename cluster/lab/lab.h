@@ -1,12 +1,17 @@
 #pragma once
 // The embedded lab: a cluster of network namespaces on this machine, nothing of it in the host's own network.
-// docs/lab.md says how it is made. State lies below a directory (default: $XDG_STATE_HOME/shaketable/labs/NAME, or
-// /var/lib/shaketable/labs/NAME as root).
+// docs/lab.md says how it is made. State lies below $SHAKETABLE_STATE_DIR, else /var/lib/shaketable as root, else
+// $XDG_STATE_HOME/shaketable: labs/NAME while a lab is up, and layers/ for the packages, which outlive it.
+//
+// The lab's own processes are this same executable, started again as `shaketable-lab __lab …`; a constructor in
+// entry.cpp takes over before main(), so any program that links this library (a test, say) can bring a lab up, from any
+// thread.
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -16,35 +21,45 @@
 namespace shaketable {
 
 struct LabSpec {
-  std::string name = "lab";
-  int nodes = 5;                                  // 1 … 64
-  std::vector<std::string> packages;              // Debian packages for the layer that the nodes share
-  std::uint64_t node_memory_bytes = 1ull << 30;   // bound by a cgroup where the machine has one
-  std::uint64_t node_disk_bytes = 2ull << 30;     // size cap of a node's writable state
-  Nanos timeout = std::chrono::seconds(60);       // for all sshd to answer (packages not counted)
+  std::string name = "lab";                      // [a-z0-9-], at most 32 characters
+  int nodes = 5;                                 // 1 … 64
+  std::vector<std::string> packages;             // Debian packages for the layer that the nodes share
+  std::uint64_t node_memory_bytes = 1ull << 30;  // bound by a cgroup where the machine has one
+  std::uint64_t node_disk_bytes = 2ull << 30;  // size of a node's /data; the rest of its writable state has a fixed cap
+  Nanos timeout = std::chrono::seconds(60);    // for all sshd to answer (packages not counted)
 };
 
 struct LabStatus {
   std::string name;
   bool running = false;
+  std::string kind;  // "netns"
   pid_t first_process = 0;
-  std::vector<NodeSpec> nodes;                    // complete with keys and known_hosts
-  std::vector<std::string> limits;                // what this machine could not give, in words ("memory is not bounded: …")
+  std::string directory;              // keys, known_hosts, ssh_config, lab.log
+  std::vector<std::string> packages;  // what the nodes have beyond the host's
+  std::vector<NodeSpec> nodes;        // complete with keys and known_hosts
+  std::vector<pid_t> node_processes;  // each node's first process, as the host sees it; 0: it has ended
+  std::vector<std::string> limits;    // what this machine could not give, in words ("memory is not bounded: …")
 };
+
+// Where the controller's side of every lab is reached from.
+inline constexpr std::string_view kLabControllerAddress = "10.77.0.254";
+inline constexpr std::string_view kLabControllerAddress6 = "fd77::fe";
 
 class Lab {
  public:
-  // Brings a lab up. Error if one of that name runs already, with the command that takes it down.
+  // Brings a lab up. Error if one of that name runs already, with the command that takes it down. Any thread.
   static Result<LabStatus> up(const LabSpec& spec);
   static Result<void> down(const std::string& name);  // fine if it is not up
+  // `running` false when there is none of that name; what a dead one left behind is removed on the way.
   static Result<LabStatus> status(const std::string& name);
-  static std::vector<std::string> names();            // labs that run
-  // Puts packages into the shared layer of a running lab; nodes see them at once. Nothing is started by their scripts.
+  static std::vector<std::string> names();  // labs that run, sorted
+  // Puts packages into every node of a running lab; they are there at once. Nothing is started by their scripts.
   static Result<void> install(const std::string& name, const std::vector<std::string>& packages);
   // Moves THIS process into the lab's network namespace, so that the nodes can be reached. Call before any thread is
-  // started; cannot be undone.
+  // started (other threads stay where they are); cannot be undone.
   static Result<void> enter_network(const std::string& name);
-  // Replaces this process by `arguments` run beside the controller (network namespace of the lab); returns only on error.
+  // Replaces this process by `arguments` run beside the controller (network namespace of the lab, names of the nodes in
+  // its /etc/hosts); returns only on error.
   static Result<void> exec(const std::string& name, const std::vector<std::string>& arguments);
   // Replaces this process by the ssh client on a node (`arguments` may be empty: a login shell).
   static Result<void> ssh(const std::string& name, const std::string& node, const std::vector<std::string>& arguments);

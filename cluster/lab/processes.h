@@ -1,0 +1,40 @@
+#pragma once
+// The lab's own processes: this executable started again as `shaketable-lab __lab ROLE …` (entry.cpp).
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cluster/lab/plumbing.h"
+#include "cluster/lab/record.h"
+
+namespace shaketable::lab {
+
+inline constexpr int kReportDescriptor =
+    3;  // where a child says "ready" or an error, in one line or several, to who started it
+
+struct Child {
+  pid_t pid = 0;
+  Descriptor report;  // its end is what the child says; end of stream: it has ended
+};
+// Starts one with stdin from /dev/null, stdout and stderr appended to `log`, in a session of its own, with no other
+// descriptor of ours. Any thread.
+Result<Child> start_child(const std::vector<std::string>& arguments, const std::string& log);
+// Waits for it to be over and takes its exit status, so that no zombie stays. Any thread.
+void reap(const Child& child);
+
+// The roles. Each runs in the fresh process and returns its exit code.
+int run_first_process(const std::string& directory);  // "first DIRECTORY"
+int run_layer_builder(const std::string& directory,
+                      const std::vector<std::string>& packages);  // "layer DIRECTORY PACKAGE…"
+int run_installer(const std::string& debs, pid_t node);           // "install DEBS PID"
+
+// The first process of a node: never returns. `report` gets "pid N\n", then "up\n" or "error TEXT\n"; it waits for a
+// byte on `go` before it touches its network.
+[[noreturn]] void run_node(const Record& record, const std::string& directory, int index, const std::string& place,
+                           int report, int go);
+
+std::string node_address(int index);
+std::string node_address6(int index);
+
+}  // namespace shaketable::lab
