@@ -84,7 +84,7 @@ enum class Store : std::uint8_t { serial, snapshot, dirty, stale };
 
 // Transactions by a few processes on a store that is as bad as `store` says; the order in which they took effect has
 // only now and then to do with when they were invoked.
-inline SmallHistory draw(Random& random, bool lists, std::size_t txns_max, Store store) {
+inline SmallHistory draw(Random& random, bool lists, std::size_t txns_max, Store store, bool read_first = false) {
   SmallHistory history;
   history.lists = lists;
   const std::size_t n = 2 + random.below(txns_max - 1);
@@ -97,12 +97,15 @@ inline SmallHistory draw(Random& random, bool lists, std::size_t txns_max, Store
       SmallMop mop;
       mop.key = static_cast<int>(random.below(static_cast<std::uint64_t>(keys)));
       mop.write = random.chance(0.5);
+      const bool seen =
+          std::any_of(txn.mops.begin(), txn.mops.end(), [&](const SmallMop& other) { return other.key == mop.key; });
+      if (mop.write && read_first && !seen) txn.mops.push_back({false, mop.key, 0, {}});
       if (mop.write) mop.value = ++next_value[mop.key];
       txn.mops.push_back(mop);
     }
     if (random.chance(0.08))
       txn.type = OpType::fail;
-    else if (random.chance(0.1))
+    else if (!read_first && random.chance(0.1))
       txn.type = OpType::info;
     history.txns.push_back(std::move(txn));
   }

@@ -93,6 +93,13 @@ TEST_CASE("Elle's own list-append tests") {
                    [](const History& h, const IsolationOptions& o) { return check_list_append(h, o); });
 }
 
+TEST_CASE("Elle's own rw-register tests") {
+  const auto folder = corpus();
+  if (!folder) return;
+  check_elle_tests(*folder / "elle-tests-rw-register.jsonl", 20,
+                   [](const History& h, const IsolationOptions& o) { return check_rw_register(h, o); });
+}
+
 TEST_CASE("simulated databases have Elle's verdict at every level") {
   const auto folder = corpus();
   if (!folder) return;
