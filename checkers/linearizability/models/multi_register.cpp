@@ -1,11 +1,10 @@
-#include "checkers/linearizability/models/multi_register.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <numeric>
 
+#include "checkers/linearizability/models/models.h"
 #include "checkers/linearizability/models/register.h"
 #include "checkers/linearizability/register_space.h"
 #include "history/text.h"
@@ -62,6 +61,9 @@ void put(State& state, Id key, Id value) {
   }
 }
 
+// Several registers under one roof. `txn` takes a list of [f key value], f being read (or r) or write (or w), and does
+// them in order and atomically; reads see the transaction's own writes. `read` and `write` of [key value] are
+// transactions of one. Initially nil each, or what the map given as initial state says.
 class MultiRegister final : public Model {
  public:
   explicit MultiRegister(bool nil_says_nothing) : nil_says_nothing_(nil_says_nothing) {}

@@ -71,9 +71,16 @@ TEST_CASE("the Knossos histories get their known verdicts") {
     LinearizableOptions options{row["model"], std::nullopt, LinearizableOptions::any};
     if (row["model"] == "cas-register") options.initial = Value(0);
     if (row["model"] == "multi-register") options.initial = Value::map({{"x", 0}, {"y", 0}});
-    if (row["model"] == "mutex") continue;
     expect(folder / row["file"], row["linearizable"] == "true", options);
   }
+}
+
+TEST_CASE("the Porcupine kv logs get their known verdicts") {
+  const auto folder = corpus_folder() / "linearizability" / "kv";
+  if (!std::filesystem::exists(folder)) return;
+  LinearizableOptions options;
+  options.model = "kv-append";
+  for (auto row : table(folder / "expected.tsv")) expect(folder / row["file"], row["linearizable"] == "true", options);
 }
 
 }  // namespace shaketable

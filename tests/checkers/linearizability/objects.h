@@ -10,5 +10,15 @@ brute::Object cas_register();
 brute::Object unique_register();     // every write has a value of its own
 brute::Object multi_register();      // transactions over three keys
 brute::Object separate_registers();  // transactions of one key each
+brute::Object kv_append();
+brute::Object set_object();
+brute::Object gset();
+brute::Object queue(const char* model, bool unique);  // fifo-queue, unordered-queue, stack, priority-queue
+brute::Object mutex();
+brute::Object reentrant_mutex();
+brute::Object fenced_mutex();
+brute::Object semaphore();
+brute::Object counter();
+brute::Object log();
 
 }  // namespace shaketable::objects

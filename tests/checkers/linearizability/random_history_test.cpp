@@ -13,7 +13,7 @@ namespace {
 
 int histories() {
   const char* text = std::getenv("SHAKETABLE_RANDOM_HISTORIES");
-  return text ? std::atoi(text) : 4000;
+  return text ? std::atoi(text) : 2000;
 }
 
 void agree(const brute::Object& object) {
@@ -58,8 +58,59 @@ TEST_CASE("random unique-write histories get the verdict of brute force") {
 TEST_CASE("random multi-register histories get the verdict of brute force") {
   agree(objects::multi_register());
 }
-TEST_CASE("random histories of separate registers get the verdict of brute force") {
+TEST_CASE("random separate-register histories get the verdict of brute force") {
   agree(objects::separate_registers());
+}
+TEST_CASE("random kv-append histories get the verdict of brute force") {
+  agree(objects::kv_append());
+}
+TEST_CASE("random set histories get the verdict of brute force") {
+  agree(objects::set_object());
+}
+TEST_CASE("random gset histories get the verdict of brute force") {
+  agree(objects::gset());
+}
+TEST_CASE("random fifo-queue histories get the verdict of brute force") {
+  agree(objects::queue("fifo-queue", false));
+}
+TEST_CASE("random unique-value fifo-queue histories get the verdict of brute force") {
+  agree(objects::queue("fifo-queue", true));
+}
+TEST_CASE("random unordered-queue histories get the verdict of brute force") {
+  agree(objects::queue("unordered-queue", false));
+}
+TEST_CASE("random unique-value unordered-queue histories get the verdict of brute force") {
+  agree(objects::queue("unordered-queue", true));
+}
+TEST_CASE("random stack histories get the verdict of brute force") {
+  agree(objects::queue("stack", false));
+}
+TEST_CASE("random unique-value stack histories get the verdict of brute force") {
+  agree(objects::queue("stack", true));
+}
+TEST_CASE("random priority-queue histories get the verdict of brute force") {
+  agree(objects::queue("priority-queue", false));
+}
+TEST_CASE("random unique-value priority-queue histories get the verdict of brute force") {
+  agree(objects::queue("priority-queue", true));
+}
+TEST_CASE("random mutex histories get the verdict of brute force") {
+  agree(objects::mutex());
+}
+TEST_CASE("random reentrant-mutex histories get the verdict of brute force") {
+  agree(objects::reentrant_mutex());
+}
+TEST_CASE("random fenced-mutex histories get the verdict of brute force") {
+  agree(objects::fenced_mutex());
+}
+TEST_CASE("random semaphore histories get the verdict of brute force") {
+  agree(objects::semaphore());
+}
+TEST_CASE("random counter histories get the verdict of brute force") {
+  agree(objects::counter());
+}
+TEST_CASE("random log histories get the verdict of brute force") {
+  agree(objects::log());
 }
 
 }  // namespace shaketable

@@ -69,7 +69,7 @@ struct Recorded {
 
 void agree(const brute::Object& object) {
   const Random seeds(11);
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 1500; ++i) {
     Random random = seeds.fork(object.options.model + std::to_string(i));
     const History history = brute::random_history(object, random);
     Recorded recorded(history, object.options);
@@ -106,6 +106,14 @@ TEST_CASE("every search finds the same first failure in register histories") {
 }
 TEST_CASE("every search finds the same first failure in cas-register histories") {
   agree(objects::cas_register());
+}
+TEST_CASE("every search finds the same first failure in histories of other objects") {
+  for (const brute::Object& object :
+       {objects::set_object(), objects::gset(), objects::queue("fifo-queue", false),
+        objects::queue("unordered-queue", false), objects::queue("stack", true),
+        objects::queue("priority-queue", false), objects::mutex(), objects::fenced_mutex(), objects::semaphore(),
+        objects::counter(), objects::log()})
+    agree(object);
 }
 
 }  // namespace shaketable
