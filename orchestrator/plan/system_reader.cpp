@@ -83,6 +83,50 @@ void check_expressions(const Yaml* node, const std::vector<std::string>& express
   }
 }
 
+// A variable that nobody fills in would only show when its script runs on a node, so it is looked for here.
+class Variables {
+ public:
+  Variables(const SystemSpec& spec, Problems& problems) : problems_(problems) {
+    for (const auto& [name, list] : spec.lists) known_.push_back(name);
+    for (const auto& [name, fallback] : spec.options) known_.push_back("option." + name);
+  }
+
+  void check(const Yaml& node) {
+    for (const YamlPtr& item : node.items) check(*item);
+    for (const YamlEntry& entry : node.entries) {
+      check_text(entry.key, entry.place);
+      check(*entry.value);
+    }
+    if (node.kind == YamlKind::scalar) check_text(node.text, node.place);
+  }
+
+ private:
+  void check_text(const std::string& text, const Place& place) {
+    for (std::size_t at = 0; (at = text.find("{{", at)) != std::string::npos;) {
+      const std::size_t end = text.find("}}", at);
+      const std::string name = text.substr(at + 2, end == std::string::npos ? 20 : end - at - 2);
+      if (end == std::string::npos)
+        problems_.add(found_again("{{" + name, place), "this \"{{\" has no \"}}\"");
+      else if (std::find(known_.begin(), known_.end(), name) == known_.end())
+        problems_.add(found_again("{{" + name, place),
+                      fmt::format("there is no variable \"{{{{{}}}}}\"{}", name, did_you_mean(name, known_)));
+      at += 2;
+    }
+  }
+
+  // A block of text is one value of many lines; this is the line of it that says `words`.
+  static Place found_again(const std::string& words, const Place& place) {
+    const auto& lines = place.source->lines;
+    for (auto i = static_cast<std::size_t>(std::max(place.line - 1, 0)); i < lines.size(); ++i)
+      if (const std::size_t column = lines[i].find(words); column != std::string::npos)
+        return {place.source, static_cast<int>(i) + 1, static_cast<int>(column) + 1};
+    return place;
+  }
+
+  Problems& problems_;
+  std::vector<std::string> known_{"node", "ip", "ip6", "index", "count", "data", "log", "run"};
+};
+
 }  // namespace
 
 std::optional<SystemSpec> read_system_text(std::string_view text, const std::string& path, Problems& problems) {
@@ -127,6 +171,9 @@ std::optional<SystemSpec> read_system_text(std::string_view text, const std::str
   if (const YamlEntry* findings = tree->find("log_findings"))
     check_expressions(findings->value.get(), spec.log_findings, problems);
   fields.finish();
+  Variables variables(spec, problems);
+  for (const YamlEntry& entry : tree->entries)
+    if (entry.key != "about" && entry.key != "options" && entry.key != "log_findings") variables.check(*entry.value);
   if (problems.size() != before) return std::nullopt;
   return spec;
 }

@@ -105,6 +105,31 @@ TEST_CASE("what is wrong with a system's file is told at its place") {
             "^");
 }
 
+TEST_CASE("a variable that nobody fills in is found in the line that uses it") {
+  const Scratch scratch;
+  const std::string path = scratch.write("s.yaml",
+                                         "name: s\n"
+                                         "options: {quota: 1GiB}\n"
+                                         "lists: {members: \"{{node}}\"}\n"
+                                         "start: |\n"
+                                         "  # first\n"
+                                         "  run --name {{nodes}} --quota {{option.qouta}} --peers {{members}}\n"
+                                         "stop: end {{node\n");
+  CHECK(read_system(path).error().message ==
+        path +
+            ":6:14: there is no variable \"{{nodes}}\"; did you mean \"node\"?\n"
+            "  run --name {{nodes}} --quota {{option.qouta}} --peers {{members}}\n"
+            "             ^\n" +
+            path +
+            ":6:32: there is no variable \"{{option.qouta}}\"; did you mean \"option.quota\"?\n"
+            "  run --name {{nodes}} --quota {{option.qouta}} --peers {{members}}\n"
+            "                               ^\n" +
+            path +
+            ":7:11: this \"{{\" has no \"}}\"\n"
+            "stop: end {{node\n"
+            "          ^");
+}
+
 TEST_CASE("systems are found by name, and the first directory wins") {
   const Scratch scratch;
   const std::string mine = scratch.write("systems/etcd.yaml", "name: etcd\n");
