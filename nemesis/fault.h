@@ -1,0 +1,64 @@
+#pragma once
+// A family of faults, and one fault of it from plan to undo. A new family is one new file and a line in faults.cpp.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/parameters.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "cluster/system.h"
+#include "nemesis/fault_log.h"
+#include "nemesis/faults.h"
+#include "nemesis/fleet.h"
+
+namespace shaketable {
+
+// What a fault knows when it is resolved.
+struct Scene {
+  std::string run;               // names the run in comments and journals: [A-Za-z0-9.-]
+  std::int64_t fault = 0;        // its id in the run
+  std::vector<NodeFacts> nodes;  // in the cluster's order
+  Nanos longest{0};              // SafetyPlan::longest_fault
+  Nanos lease{0};
+  std::function<Result<std::vector<std::string>>()> primaries;  // names of the nodes that are primary now
+  std::vector<std::string> names() const;
+};
+
+// One fault, resolved. Used by one thread.
+class ActiveFault {
+ public:
+  virtual ~ActiveFault() = default;
+
+  // Goes into the report: parameters as resolved, the nodes it is about, the nodes that are changed, a text.
+  virtual std::vector<std::pair<std::string, std::string>> parameters() const = 0;
+  virtual std::vector<std::string> targets() const = 0;
+  virtual std::vector<std::size_t> changed() const = 0;
+  virtual std::string text() const = 0;
+  virtual std::vector<PlannedCommand> planned_commands() const = 0;
+
+  // Each fills `report.nodes`, one for each of changed(), in order. On an error of apply() the caller undoes.
+  virtual Result<void> apply(NodeFleet& fleet, const Clock& clock, FaultReport& report) = 0;
+  virtual void prove(NodeFleet& fleet, FaultReport& report) = 0;
+  // Undo and verify; may be called again for nodes that are not verified. Never fails: the reports say what is known.
+  virtual void undo(NodeFleet& fleet, const Clock& clock, FaultReport& report) = 0;
+};
+
+// Without state; any thread.
+class Fault {
+ public:
+  virtual ~Fault() = default;
+  virtual const FaultInfo& info() const = 0;
+  // Whether these options make sense on these nodes; asked before the run. Errors are bad_input.
+  virtual Result<void> check(const Parameters& options, const std::vector<std::string>& nodes) const = 0;
+  // Chooses targets. Errors say why this fault cannot be applied here and now; nothing has changed then.
+  virtual Result<std::unique_ptr<ActiveFault>> resolve(const Parameters& options, const Scene& scene,
+                                                       Random& random) const = 0;
+};
+
+}  // namespace shaketable

@@ -1,0 +1,31 @@
+#include "nemesis/faults.h"
+
+#include "nemesis/partition.h"
+
+namespace shaketable {
+namespace {
+
+const std::vector<const Fault*>& families() {
+  static const Partition partition;
+  static const std::vector<const Fault*> all{&partition};
+  return all;
+}
+
+}  // namespace
+
+const std::vector<FaultInfo>& faults() {
+  static const std::vector<FaultInfo> infos = [] {
+    std::vector<FaultInfo> out;
+    for (const Fault* fault : families()) out.push_back(fault->info());
+    return out;
+  }();
+  return infos;
+}
+
+const Fault* find_fault(std::string_view name) {
+  for (const Fault* fault : families())
+    if (fault->info().name == name) return fault;
+  return nullptr;
+}
+
+}  // namespace shaketable
