@@ -3,7 +3,7 @@
 //
 //   bench_isolation                          generates histories below $TMPDIR and checks them
 //   bench_isolation CHECKER MODEL FILE...    list-append or rw-register on recorded files (e.g. of gen_txn.py)
-//   bench_isolation generate CHECKER N FILE [skew]   only writes a history
+//   bench_isolation generate CHECKER N FILE [stale|dirty]   only writes one
 
 #include <fmt/core.h>
 #include <sys/resource.h>
@@ -44,8 +44,8 @@ double cpu_seconds() {
 // outcome. With `skew`, a reader sees now and then the state of a few transactions ago.
 class Generator {
  public:
-  Generator(bool lists, std::uint64_t transactions, bool skew, std::FILE* out)
-      : lists_(lists), skew_(skew), left_(transactions), out_(out) {}
+  Generator(bool lists, std::uint64_t transactions, std::string_view bug, std::FILE* out)
+      : lists_(lists), stale_(bug == "stale"), dirty_(bug == "dirty"), left_(transactions), out_(out) {}
 
   void run() {
     for (std::int64_t i = 0; i < 10; ++i) active_.push_back(next_key_++);
@@ -55,7 +55,7 @@ class Generator {
       if (!free_.empty() && left_ > 0 && (busy_.empty() || random_.chance(0.34))) {
         --left_;
         const std::size_t i = random_.below(free_.size());
-        Client client{free_[i], draw(), 'k', false};
+        Client client{free_[i], draw(), 'k', 0};
         std::swap(free_[i], free_.back());
         free_.pop_back();
         const double fate = random_.uniform();
@@ -68,8 +68,11 @@ class Generator {
         continue;
       }
       const std::size_t i = random_.below(busy_.size());
-      if (!busy_[i].applied) {
-        apply(busy_[i]);
+      if (busy_[i].applied < busy_[i].mops.size()) {
+        if (dirty_)
+          apply_one(busy_[i]);
+        else
+          apply(busy_[i]);
         continue;
       }
       emit(busy_[i].fate == 'k' ? "ok" : busy_[i].fate == 'f' ? "fail" : "info", busy_[i]);
@@ -84,13 +87,12 @@ class Generator {
     bool write;
     std::int64_t key, value;
     std::vector<std::int64_t> list;
-    bool seen = false;  // a read that has its result
   };
   struct Client {
     std::int64_t process;
     std::vector<Mop> mops;
     char fate;
-    bool applied;
+    std::size_t applied;  // micro-operations
   };
 
   std::vector<Mop> draw() {
@@ -110,10 +112,19 @@ class Generator {
     return mops;
   }
 
+  void apply_one(Client& client) {
+    Mop& mop = client.mops[client.applied++];
+    std::vector<std::int64_t>& now = store_[mop.key];
+    if (!mop.write)
+      mop.list = lists_ || now.empty() ? now : std::vector<std::int64_t>(1, now.back());
+    else if (client.fate != 'f')
+      now.push_back(mop.value);
+  }
+
   void apply(Client& client) {
-    client.applied = true;
+    client.applied = client.mops.size();
     std::unordered_map<std::int64_t, std::vector<std::int64_t>> own;
-    const bool stale = skew_ && random_.chance(0.05);
+    const bool stale = stale_ && random_.chance(0.05);
     for (Mop& mop : client.mops) {
       if (!own.contains(mop.key)) {
         own[mop.key] = store_[mop.key];
@@ -124,7 +135,6 @@ class Generator {
         now.push_back(mop.value);
       } else {
         mop.list = lists_ ? now : std::vector<std::int64_t>(now.empty() ? 0 : 1, now.empty() ? 0 : now.back());
-        mop.seen = true;
       }
     }
     if (client.fate == 'f' || (client.fate == 'i' && random_.chance(0.5))) return;
@@ -159,7 +169,7 @@ class Generator {
     std::fwrite(line_.data(), 1, line_.size(), out_);
   }
 
-  const bool lists_, skew_;
+  const bool lists_, stale_, dirty_;
   std::uint64_t left_;
   std::FILE* out_;
   Random random_{7};
@@ -171,13 +181,13 @@ class Generator {
   std::string line_;
 };
 
-bool generate(const std::string& checker, std::uint64_t transactions, bool skew, const std::string& path) {
+bool generate(const std::string& checker, std::uint64_t transactions, std::string_view bug, const std::string& path) {
   std::FILE* out = std::fopen(path.c_str(), "w");
   if (!out) {
     std::perror(path.c_str());
     return false;
   }
-  Generator(checker == "list-append", transactions, skew, out).run();
+  Generator(checker == "list-append", transactions, bug, out).run();
   return std::fclose(out) == 0;
 }
 
@@ -200,9 +210,11 @@ int check(const std::string& checker, const std::string& model, const std::strin
   getrusage(RUSAGE_SELF, &usage);
   std::string names;
   for (const auto& [name, _] : verdict->anomalies) names += " " + name;
-  fmt::print("{:12} {:20} {:>10} transactions: read {:7.3f} s, check {:7.3f} s, CPU {:7.3f} s, peak {:6} MB, {}{}\n",
-             checker, model, verdict->operations, read_seconds, all_seconds - read_seconds, all_seconds,
-             usage.ru_maxrss / 1024, to_string(verdict->valid), names);
+  fmt::print(
+      "{:12} {:20} {:>10} transactions: read {:7.3f} s, check {:7.3f} s, CPU {:7.3f} s, peak {:6} MB, largest "
+      "component {}, {}{}\n",
+      checker, model, verdict->operations, read_seconds, all_seconds - read_seconds, all_seconds,
+      usage.ru_maxrss / 1024, verdict->details.find("largest_component")->integer(), to_string(verdict->valid), names);
   return 0;
 }
 
@@ -227,21 +239,22 @@ int run_all() {
   struct Line {
     const char *checker, *model;
     std::uint64_t transactions;
-    bool skew;
+    const char* bug;
   };
   const Line lines[] = {
-      {"list-append", "strict-serializable", 100'000, false},
-      {"list-append", "serializable", 100'000, false},
-      {"list-append", "strict-serializable", 100'000, true},
-      {"list-append", "strict-serializable", 1'000'000, false},
-      {"list-append", "strict-serializable", 1'000'000, true},
-      {"rw-register", "strict-serializable", 100'000, false},
-      {"rw-register", "strict-serializable", 1'000'000, false},
+      {"list-append", "strict-serializable", 100'000, ""},
+      {"list-append", "serializable", 100'000, ""},
+      {"list-append", "strict-serializable", 1'000'000, ""},
+      {"list-append", "strict-serializable", 1'000'000, "stale"},
+      {"list-append", "strict-serializable", 1'000'000, "dirty"},
+      {"rw-register", "strict-serializable", 100'000, ""},
+      {"rw-register", "strict-serializable", 1'000'000, ""},
+      {"rw-register", "strict-serializable", 1'000'000, "dirty"},
   };
   int worst = 0;
   for (const Line& line : lines) {
     const std::string path = folder / "history.jsonl";
-    if (!generate(line.checker, line.transactions, line.skew, path)) return 4;
+    if (!generate(line.checker, line.transactions, line.bug, path)) return 4;
     worst = std::max(worst, check_in_child(line.checker, line.model, path));
   }
   std::filesystem::remove_all(folder);
@@ -251,7 +264,8 @@ int run_all() {
 int main_of(const std::vector<std::string>& arguments) {
   if (arguments.empty()) return run_all();
   if (arguments[0] == "generate" && arguments.size() >= 4)
-    return generate(arguments[1], std::strtoull(arguments[2].c_str(), nullptr, 10), arguments.size() > 4, arguments[3])
+    return generate(arguments[1], std::strtoull(arguments[2].c_str(), nullptr, 10),
+                    arguments.size() > 4 ? arguments[4] : "", arguments[3])
                ? 0
                : 4;
   if (arguments.size() < 3 || (arguments[0] != "list-append" && arguments[0] != "rw-register")) {
