@@ -89,4 +89,13 @@ std::string node_address6(int index) {
   return fmt::format("fd77::{}", index);
 }
 
+std::string hosts_file(const Record& record) {
+  std::string hosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
+  for (int i = 1; i <= record.nodes; ++i) {
+    hosts += fmt::format("{} n{}\n", node_address(i), i);
+    if (record.ipv6) hosts += fmt::format("{} n{}\n", node_address6(i), i);
+  }
+  return hosts;
+}
+
 }  // namespace shaketable::lab

@@ -193,9 +193,10 @@ class FirstProcess {
   Result<void> make_bridge() {
     Result<Network> network = Network::open();
     if (!network) return Failure(network.error());
-    for (const auto& step : {network->set_up("lo"), network->add_bridge("br0"),
-                             network->add_address("br0", std::string(kLabControllerAddress), 24),
-                             network->add_address("br0", std::string(kLabControllerAddress6), 64)})
+    std::vector<Result<void>> steps = {network->set_up("lo"), network->add_bridge("br0"),
+                                       network->add_address("br0", std::string(kLabControllerAddress), 24)};
+    if (record_.ipv6) steps.push_back(network->add_address("br0", std::string(kLabControllerAddress6), 64));
+    for (const Result<void>& step : steps)
       if (!step) return step;
     return {};
   }

@@ -44,6 +44,8 @@ Result<void> check_name(const std::string& name) {
 
 Result<void> check_spec(const LabSpec& spec) {
   if (auto good = check_name(spec.name); !good) return good;
+  if (spec.kind != "netns")
+    return bad_input(fmt::format("there is no lab of kind {}; there is: netns", shell_quote(spec.kind)));
   if (spec.nodes < 1 || spec.nodes > kMostNodes)
     return bad_input(fmt::format("a lab has 1 to {} nodes, not {}", kMostNodes, spec.nodes));
   if (spec.node_memory_bytes < (64ull << 20)) return bad_input("a lab's node needs at least 64MiB of memory");
@@ -79,13 +81,13 @@ Result<void> check_rights(const std::string& purpose) {
                   join(missing)));
 }
 
-NodeSpec node_spec(const std::string& directory, int index) {
+NodeSpec node_spec(const std::string& directory, const Record& record, int index) {
   NodeSpec node;
   node.name = fmt::format("n{}", index);
   node.host = node_address(index);
   node.host_key_alias = node.name;
   node.address = node_address(index);
-  node.address6 = node_address6(index);
+  if (record.ipv6) node.address6 = node_address6(index);
   node.ssh.user = "root";
   node.ssh.identity_files = {directory + "/id"};
   node.ssh.use_agent = false;
@@ -103,7 +105,7 @@ LabStatus make_status(const std::string& directory, const Record& record) {
   status.directory = directory;
   status.packages = record.packages;
   status.packages.insert(status.packages.end(), record.installed.begin(), record.installed.end());
-  for (int i = 1; i <= record.nodes; ++i) status.nodes.push_back(node_spec(directory, i));
+  for (int i = 1; i <= record.nodes; ++i) status.nodes.push_back(node_spec(directory, record, i));
   for (const ProcessName& process : record.node_processes)
     status.node_processes.push_back(is_alive(process) ? process.pid : 0);
   status.limits = record.limits;
@@ -111,23 +113,23 @@ LabStatus make_status(const std::string& directory, const Record& record) {
 }
 
 // Keys, and files for the ssh client and for /etc/hosts beside the controller.
-Result<void> write_access(const std::string& directory, int nodes) {
+Result<void> write_access(const std::string& directory, const Record& record) {
   const Result<std::string> id = make_key_pair(directory + "/id");
   if (!id) return Failure(id.error());
   if (auto written = write_file(directory + "/id.pub", *id + " shaketable-lab\n"); !written) return written;
-  std::string known, hosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
+  std::string known;
   std::string config = fmt::format(
       "Host n*\n  User root\n  IdentityFile {0}/id\n  IdentitiesOnly yes\n  UserKnownHostsFile {0}/known_hosts\n"
       "  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n  PasswordAuthentication no\n  ConnectTimeout "
       "5\n  LogLevel ERROR\n",
       directory);
-  for (int i = 1; i <= nodes; ++i) {
+  for (int i = 1; i <= record.nodes; ++i) {
     const Result<std::string> key = make_key_pair(fmt::format("{}/host_n{}", directory, i));
     if (!key) return Failure(key.error());
     known += fmt::format("n{} {}\n", i, *key);
-    hosts += fmt::format("{} n{}\n{} n{}\n", node_address(i), i, node_address6(i), i);
     config += fmt::format("Host n{0}\n  HostName {1}\n  HostKeyAlias n{0}\n", i, node_address(i));
   }
+  const std::string hosts = hosts_file(record);
   struct File {
     const char* name;
     const std::string& content;
@@ -196,7 +198,7 @@ Result<Found> find_running(const std::string& name) {
   Found found{lab_directory(*root, name), {}};
   Result<Record> record = read_record(found.directory);
   if (!record || !record->is_running())
-    return infrastructure(fmt::format("lab {} is not up; `shaketable lab up --name {}` brings it up", name, name));
+    return infrastructure(fmt::format("lab {} is not up; `shaketable lab up --lab {}` brings it up", name, name));
   found.record = std::move(*record);
   return found;
 }
@@ -213,7 +215,7 @@ Result<LabStatus> Lab::up(const LabSpec& spec) {
   const std::string directory = lab_directory(*root, spec.name);
   if (const Result<Record> old = read_record(directory); old && old->is_running())
     return infrastructure(
-        fmt::format("lab {} is up already ({} nodes, process {}); `shaketable lab down --name {}` takes it down",
+        fmt::format("lab {} is up already ({} nodes, process {}); `shaketable lab down --lab {}` takes it down",
                     spec.name, old->nodes, old->first.pid, spec.name));
   if (auto removed = remove_remains(directory); !removed) return Failure(removed.error());
 
@@ -229,8 +231,12 @@ Result<LabStatus> Lab::up(const LabSpec& spec) {
   record.layer = *layer;
   record.packages = spec.packages;
   record.limits = machine_limits(directory, spec);
+  record.kind = spec.kind;
+  record.ipv6 = access("/proc/net/if_inet6", F_OK) == 0;
+  if (!record.ipv6)
+    record.limits.emplace_back("nodes have no IPv6 addresses: this machine's kernel has IPv6 switched off");
   const auto bring_up = [&]() -> Result<LabStatus> {
-    if (auto written = write_access(directory, spec.nodes); !written) return Failure(written.error());
+    if (auto written = write_access(directory, record); !written) return Failure(written.error());
     if (auto written = write_record(directory, record); !written) return Failure(written.error());
     const std::string log_file = directory + "/lab.log";
     const Result<Child> child = start_child({"first", directory}, log_file);

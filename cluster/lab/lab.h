@@ -27,6 +27,7 @@ struct LabSpec {
   std::uint64_t node_memory_bytes = 1ull << 30;  // bound by a cgroup where the machine has one
   std::uint64_t node_disk_bytes = 2ull << 30;  // size of a node's /data; the rest of its writable state has a fixed cap
   Nanos timeout = std::chrono::seconds(60);    // for all sshd to answer (packages not counted)
+  std::string kind = "netns";                  // nodes as namespaces under this machine's kernel: the only kind so far
 };
 
 struct LabStatus {

@@ -79,7 +79,10 @@ Result<void> build(const std::string& directory, const std::vector<std::string>&
   }
   reap(*child);
   if (said == "ready") return {};
-  if (said.starts_with("error ")) return infrastructure(said.substr(6));
+  if (said.starts_with("error ")) {
+    const std::string lines = tail_of_file(log_file, 10);
+    return infrastructure(said.substr(6) + (lines.empty() ? "" : "; the last lines:\n" + lines));
+  }
   return infrastructure("the process that makes the package layer died; its last lines:\n" +
                         tail_of_file(log_file, 10));
 }

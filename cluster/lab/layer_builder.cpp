@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -143,7 +144,6 @@ Result<void> make_layer(const std::string& layer, const std::vector<std::string>
   if (auto done = make_var(layer); !done) return done;
   if (packages.empty()) return {};
   RootTree tree;
-  tree.at = layer + "/work";
   tree.layer = layer;
   tree.write_to_layer = true;
   // The root's own mount hides `work`, so the overlays' work directories cannot be inside it.
@@ -180,6 +180,10 @@ Result<void> make_layer(const std::string& layer, const std::vector<std::string>
 int run_layer_builder(const std::string& layer, const std::vector<std::string>& packages) {
   umask(022);
   fcntl(kReportDescriptor, F_SETFD, FD_CLOEXEC);
+  // Whoever wants the layer waits for it in the thread that started us; without them nobody does.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  pollfd reader{kReportDescriptor, 0, 0};
+  if (poll(&reader, 1, 0) > 0) return 1;  // they died before that took hold
   // The host's network stays, for the mirrors.
   if (unshare(CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID) != 0)
     return fail(

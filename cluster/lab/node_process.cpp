@@ -167,9 +167,6 @@ class NodeProcess {
 
   Result<void> write_files() {
     const std::string root = tree_.at + "/root";
-    std::string hosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
-    for (int i = 1; i <= record_.nodes; ++i)
-      hosts += fmt::format("{} n{}\n{} n{}\n", node_address(i), i, node_address6(i), i);
     const Result<std::string> host_key = read_file(directory_ + "/host_" + name_);
     const Result<std::string> authorized = read_file(directory_ + "/id.pub");
     const Result<std::string> shadow = read_file(root + "/etc/shadow");
@@ -192,7 +189,7 @@ class NodeProcess {
         unlink(entry.path().c_str());            // the host's own keys
     rmdir((root + "/data/lost+found").c_str());  // databases like their directories empty
     for (const char* path : {"/etc/resolv.conf", "/etc/nologin", "/etc/hosts.deny"}) unlink((root + path).c_str());
-    for (const File& file : {File{"/etc/hosts", hosts, 0644},
+    for (const File& file : {File{"/etc/hosts", hosts_file(record_), 0644},
                              {"/etc/hostname", name_ + "\n", 0644},
                              {"/etc/machine-id", machine, 0444},
                              {"/etc/shadow", without_passwords(*shadow), 0640},
@@ -209,9 +206,10 @@ class NodeProcess {
     close(go_);
     Result<Network> network = Network::open();
     if (!network) return Failure(network.error());
-    for (const auto& step :
-         {network->set_up("lo"), network->set_up("eth0"), network->add_address("eth0", node_address(index_), 24),
-          network->add_address("eth0", node_address6(index_), 64)})
+    std::vector<Result<void>> steps = {network->set_up("lo"), network->set_up("eth0"),
+                                       network->add_address("eth0", node_address(index_), 24)};
+    if (record_.ipv6) steps.push_back(network->add_address("eth0", node_address6(index_), 64));
+    for (const Result<void>& step : steps)
       if (!step) return step;
     return {};
   }

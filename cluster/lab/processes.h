@@ -36,5 +36,6 @@ int run_installer(const std::string& debs, pid_t node);           // "install DE
 
 std::string node_address(int index);
 std::string node_address6(int index);
+std::string hosts_file(const Record& record);  // /etc/hosts for the nodes and beside the controller
 
 }  // namespace shaketable::lab

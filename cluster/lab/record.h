@@ -18,6 +18,7 @@ struct Record {
   int nodes = 0;
   std::uint64_t memory_bytes = 0, disk_bytes = 0;
   Nanos timeout{0};
+  bool ipv6 = true;                    // nodes have IPv6 addresses too
   std::string layer;                   // directory of the package layer
   std::vector<std::string> packages;   // in it
   std::vector<std::string> installed;  // put into the nodes later
