@@ -9,16 +9,11 @@
 #include "base/text.h"
 #include "checkers/isolation/isolation.h"
 #include "checkers/isolation/judge.h"
+#include "checkers/isolation/writes.h"
 
 namespace shaketable {
 namespace isolation {
 namespace {
-
-struct Write {
-  Code value = 0;
-  std::uint32_t txn = 0;
-  bool final = true;  // its transaction's last write to this key
-};
 
 // What one transaction did to one key.
 struct Touch {
@@ -40,9 +35,8 @@ constexpr std::uint8_t kFlags = kByProcess | kByRealtime;
 class RwRegister {
  public:
   RwRegister(const Transactions& txns, const IsolationOptions& options, const Scope& scope)
-      : txns_(txns), options_(options), scope_(scope), findings_(options.examples_max) {}
+      : txns_(txns), options_(options), scope_(scope), findings_(options.examples_max), writes_(txns) {}
 
-  void index_writes();
   void find_anomalies();
   void order_versions();
   void build(CycleProblem& problem) const;
@@ -53,7 +47,7 @@ class RwRegister {
   using Source = void (RwRegister::*)(std::uint8_t flags, std::vector<VersionEdge>& edges) const;
 
   // Versions are numbered: writes first, then nil of each key, then values that were read though nobody wrote them.
-  std::uint32_t nil_of(std::uint32_t key) const { return static_cast<std::uint32_t>(writes_.size()) + key; }
+  std::uint32_t nil_of(std::uint32_t key) const { return writes_.size() + key; }
   std::uint32_t versions() const { return nil_of(txns_.keys()) + static_cast<std::uint32_t>(unwritten_.size()); }
   std::uint32_t writer(std::uint32_t version) const { return version < writes_.size() ? writes_[version].txn : kNone; }
   std::uint32_t key_of(std::uint32_t version) const;
@@ -61,8 +55,6 @@ class RwRegister {
   std::span<const Touch> touches(std::uint32_t key) const {
     return std::span(touches_).subspan(touch_rows_[key], touch_rows_[key + 1] - touch_rows_[key]);
   }
-  const Write* find(std::uint32_t key, Code value) const;
-  bool alive(const Write* write) const { return txns_[write->txn].type != OpType::fail; }
   bool uses(VersionOrder order) const {
     return std::find(options_.version_orders.begin(), options_.version_orders.end(), order) !=
            options_.version_orders.end();
@@ -98,9 +90,7 @@ class RwRegister {
   const IsolationOptions& options_;
   const Scope& scope_;
   Findings findings_;
-  std::vector<Write> writes_;  // by key, then value, those that failed last
-  std::vector<std::uint32_t> rows_;
-  std::vector<bool> written_twice_;  // by key: two transactions wrote one value
+  WriteIndex writes_;
   struct Unwritten {
     std::uint32_t key;
     Code value;
@@ -115,66 +105,25 @@ class RwRegister {
 };
 
 std::uint32_t RwRegister::key_of(std::uint32_t version) const {
-  const auto writes = static_cast<std::uint32_t>(writes_.size());
+  const auto writes = writes_.size();
   if (version >= writes + txns_.keys()) return unwritten_[version - writes - txns_.keys()].key;
   if (version >= writes) return version - writes;
-  return static_cast<std::uint32_t>(std::upper_bound(rows_.begin(), rows_.end(), version) - rows_.begin()) - 1;
+  return writes_.key_of(version);
 }
 
 Code RwRegister::code_of(std::uint32_t version) const {
-  const auto writes = static_cast<std::uint32_t>(writes_.size());
+  const auto writes = writes_.size();
   if (version < writes) return writes_[version].value;
   return version < writes + txns_.keys() ? kNil : unwritten_[version - writes - txns_.keys()].value;
 }
 
-void RwRegister::index_writes() {
-  const std::uint32_t keys = txns_.keys();
-  rows_.assign(keys + 1, 0);
-  written_twice_.assign(keys, false);
-  for (const Mop& mop : txns_.mops()) {
-    if (mop.write) ++rows_[mop.key + 1];
-  }
-  for (std::uint32_t k = 0; k < keys; ++k) rows_[k + 1] += rows_[k];
-  writes_.resize(rows_[keys]);
-  std::vector<std::uint32_t> next(rows_.begin(), rows_.end() - 1);
-  std::vector<std::uint32_t> last(keys, kNone);
-  for (std::uint32_t t = 0; t < txns_.size(); ++t) {
-    for (const Mop& mop : txns_.mops(txns_[t])) {
-      if (!mop.write) continue;
-      const std::uint32_t slot = next[mop.key]++;
-      writes_[slot] = {mop.value, t, true};
-      if (last[mop.key] != kNone && writes_[last[mop.key]].txn == t) writes_[last[mop.key]].final = false;
-      last[mop.key] = slot;
-    }
-  }
-  const auto before = [&](const Write& a, const Write& b) {
-    if (a.value != b.value) return a.value < b.value;
-    return std::pair(!alive(&a), !a.final) < std::pair(!alive(&b), !b.final);
-  };
+void RwRegister::find_anomalies() {
   std::uint64_t twice = 0;
-  for (std::uint32_t k = 0; k < keys; ++k) {
-    const std::span<Write> all = std::span(writes_).subspan(rows_[k], rows_[k + 1] - rows_[k]);
-    if (!std::is_sorted(all.begin(), all.end(), before)) std::sort(all.begin(), all.end(), before);
-    for (std::size_t i = 1; i < all.size(); ++i)
-      if (all[i].value == all[i - 1].value && alive(&all[i]) && all[i].txn != all[i - 1].txn) written_twice_[k] = true;
-    if (written_twice_[k] && twice++ == 0)
+  for (std::uint32_t k = 0; k < txns_.keys(); ++k) {
+    if (writes_.written_twice(k) && twice++ == 0)
       findings_.doubts.push_back("a value was written twice to " + key_text(k) +
                                  ": who wrote what was read there is not known");
   }
-}
-
-const Write* RwRegister::find(std::uint32_t key, Code value) const {
-  const std::span<const Write> all = std::span(writes_).subspan(rows_[key], rows_[key + 1] - rows_[key]);
-  if (all.empty()) return nullptr;
-  const std::uint64_t guess = static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(all[0].value);
-  if (guess < all.size() && all[guess].value == value && (guess == 0 || all[guess - 1].value != value))
-    return &all[guess];
-  const auto found =
-      std::lower_bound(all.begin(), all.end(), value, [](const Write& w, Code v) { return w.value < v; });
-  return found != all.end() && found->value == value ? &*found : nullptr;
-}
-
-void RwRegister::find_anomalies() {
   for (std::uint32_t t = 0; t < txns_.size(); ++t) {
     if (txns_[t].type != OpType::fail) txn_anomalies(t);
   }
@@ -191,8 +140,8 @@ void RwRegister::find_anomalies() {
 
 // The version that a read from outside saw; kNone if that is none that could be ordered.
 std::uint32_t RwRegister::read_version(std::uint32_t txn, const Mop& read) {
-  if (const Write* write = find(read.key, read.value)) {
-    if (!alive(write)) {
+  if (const Write* write = writes_.find(read.key, read.value)) {
+    if (!writes_.alive(*write)) {
       if (findings_.count("G1a"))
         findings_.add_example("G1a",
                               op_text(txn) + " read " + key_text(read.key) + " = " + value_text(read.value) + " of " +
@@ -216,7 +165,7 @@ std::uint32_t RwRegister::read_version(std::uint32_t txn, const Mop& read) {
                               op_details(txn, read));
       return kNone;
     }
-    return static_cast<std::uint32_t>(write - writes_.data());
+    return writes_.number(*write);
   }
   if (read.value == kNil) return nil_of(read.key);
   std::vector<std::uint32_t>& of_key = unwritten_of_[read.key];
@@ -247,13 +196,13 @@ void RwRegister::txn_anomalies(std::uint32_t txn) {
       continue;
     }
     // The first sight of a key: what it reads comes from outside, what it writes last goes there.
-    if (written_twice_[mop.key]) continue;
+    if (writes_.written_twice(mop.key)) continue;
     Touch touch;
     touch.txn = txn;
     touch.key = mop.key;
     if (!mop.write) touch.read = read_version(txn, mop);
     const auto last = std::find_if(mops.rbegin(), mops.rend(), [&](const Mop& m) { return m.write && same_key(m); });
-    if (last != mops.rend()) touch.written = static_cast<std::uint32_t>(find(mop.key, last->value) - writes_.data());
+    if (last != mops.rend()) touch.written = writes_.number(*writes_.find(mop.key, last->value));
     if (touch.first() != kNone) touches_.push_back(touch);
   }
 }
@@ -588,8 +537,8 @@ Reason RwRegister::explain(const Step& step, const std::string& from, const std:
       if (mine.key != other.key) continue;
       const std::string key = key_text(mine.key);
       const auto version = [&](const Mop& mop) {
-        const Write* write = find(mop.key, mop.value);
-        if (write) return static_cast<std::uint32_t>(write - writes_.data());
+        const Write* write = writes_.find(mop.key, mop.value);
+        if (write) return writes_.number(*write);
         if (mop.value == kNil) return nil_of(mop.key);
         for (std::uint32_t i = 0; i < unwritten_.size(); ++i) {
           if (unwritten_[i].key == mop.key && unwritten_[i].value == mop.value) return nil_of(txns_.keys()) + i;
@@ -630,7 +579,6 @@ class RwRegisterChecker final : public IsolationChecker {
     txns_.end();
     const Scope scope = scope_of(options_);
     RwRegister registers(txns_, options_, scope);
-    registers.index_writes();
     registers.find_anomalies();
     registers.order_versions();
     CycleReport report;
