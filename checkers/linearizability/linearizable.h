@@ -21,7 +21,8 @@ struct LinearizableOptions {
     absent,  // a read of nil saw nil: nothing had been written
     any,     // a read of nil says nothing and is left out, as Knossos has it
   } nil_read = absent;
-  bool keyed = false;  // values are [key value] tuples: one object for each key
+  bool keyed = false;   // values are [key value] tuples: one object for each key
+  bool explain = true;  // false: the verdict alone, of an invalid history too
 };
 
 struct ModelInfo {

@@ -1,15 +1,14 @@
 // Each search on its own: whichever answers first in the checker, the others must have answered the same.
 
 #include <catch2/catch.hpp>
-#include <optional>
 
 #include "checkers/linearizability/depth_first.h"
 #include "checkers/linearizability/frontier.h"
-#include "checkers/linearizability/recorder.h"
 #include "checkers/linearizability/register_space.h"
 #include "checkers/linearizability/table_space.h"
 #include "tests/checkers/linearizability/brute_force.h"
 #include "tests/checkers/linearizability/objects.h"
+#include "tests/checkers/linearizability/recorded.h"
 
 namespace shaketable {
 
@@ -51,25 +50,9 @@ Answer depth_first(const lin::Problem& problem, const lin::Layout& layout, Space
   return {outcome, outcome == lin::Outcome::invalid ? search.furthest() : 0};
 }
 
-struct Recorded {
-  std::unique_ptr<const lin::Model> model;
-  std::optional<lin::Recorder> recorder;
-  lin::Problem* problem = nullptr;
-
-  Recorded(const History& history, const LinearizableOptions& options) {
-    for (const lin::ModelEntry& entry : lin::models())
-      if (entry.info.name == options.model) model = entry.make(options);
-    recorder.emplace(*model, false);
-    for (const Operation& operation : history.operations) REQUIRE(recorder->take(operation));
-    REQUIRE(recorder->finish());
-    problem = &recorder->problems().front();
-    problem->initial = *model->initial(options.initial, recorder->values());
-  }
-};
-
-void agree(const brute::Object& object) {
+void agree(const brute::Object& object, int histories = 1500) {
   const Random seeds(11);
-  for (int i = 0; i < 1500; ++i) {
+  for (int i = 0; i < histories; ++i) {
     Random random = seeds.fork(object.options.model + std::to_string(i));
     const History history = brute::random_history(object, random);
     Recorded recorded(history, object.options);
