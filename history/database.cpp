@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "base/log.h"
 #include "history/records.h"
 
 namespace shaketable {
@@ -169,8 +170,10 @@ Result<Statement> Database::prepare(std::string_view sql) {
   return Statement(statement);
 }
 
-std::int64_t Database::changes() const {
-  return sqlite3_changes64(database_);
+void Database::make_plain() {
+  sqlite3_busy_timeout(database_, 200);
+  if (auto plain = execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE"); !plain)
+    log::debug("{}: left with its write-ahead log: {}", path_, plain.error().message);
 }
 
 Result<void> create_schema(Database& database, std::string_view where) {

@@ -62,7 +62,9 @@ class Database {
 
   Result<void> execute(const char* sql);
   Result<Statement> prepare(std::string_view sql);
-  std::int64_t changes() const;
+  // Leaves one plain file, without a write-ahead log, which a read-only medium can hold too. While somebody else reads
+  // it, it stays as it is, which does no harm.
+  void make_plain();
   const std::string& path() const { return path_; }
 
  private:

@@ -110,11 +110,8 @@ class Recorder::Impl {
     stop_writer();
     if (auto failure = journal_->failure()) return tl::unexpected(*failure);
     journal_->remove();
-    // One plain file is left, which a read-only medium can hold too. With a reader at it just now it stays in WAL mode,
-    // which is as good.
     rows_.reset();
-    if (auto plain = database_.execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE"); !plain)
-      log::debug("{}: left in WAL mode: {}", path_, plain.error().message);
+    database_.make_plain();
     database_ = Database();
     return {};
   }

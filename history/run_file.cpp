@@ -61,7 +61,11 @@ Result<std::string> database_path(const std::string& path) {
     return bad_input(fmt::format("{}: no such file or folder", path));
   }
   if (!fs::is_regular_file(status)) return bad_input(fmt::format("{}: not a file", file));
-  if (fs::file_size(file, problem) == 0) return bad_input(fmt::format("{}: not a history: the file is empty", file));
+  const std::uintmax_t size = fs::file_size(file, problem);
+  if (problem) return infrastructure(fmt::format("{}: {}", file, problem.message()));
+  if (size == 0) return bad_input(fmt::format("{}: not a history: the file is empty", file));
+  // SQLite takes what is shorter than its own header for an empty database.
+  if (size < 512) return bad_input(fmt::format("{}: not a history: {} bytes are too few for one", file, size));
   return file;
 }
 
@@ -106,13 +110,12 @@ Result<void> merge_into_file(const std::string& path, JournalFile& journal) {
   Result<Database> database = Database::open(path, Database::Mode::read_write);
   if (!database) return tl::unexpected(database.error());
   if (auto known = check_schema(*database); !known) return known;
-  if (auto begun = database->execute("BEGIN IMMEDIATE"); !begun) return begun;
+  // The commit must be on the disk before the journal goes.
+  if (auto begun = database->execute("PRAGMA synchronous=FULL; BEGIN IMMEDIATE"); !begun) return begun;
   if (auto merged = merge_inside_transaction(*database, *copy); !merged) return merged;
   if (auto done = database->execute("COMMIT"); !done) return done;
-  // The commit must be on the disk before the journal goes.
-  if (auto plain = database->execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE"); !plain)
-    log::debug("{}: left in WAL mode: {}", path, plain.error().message);
   journal.remove();
+  database->make_plain();
   return {};
 }
 
@@ -373,12 +376,21 @@ class RunFile::Impl {
                : fmt::format("SELECT * FROM main.{} ORDER BY time_ns", table);
   }
 
+  // The checksum first: what a damaged row says is of no interest.
+  static bool is_whole(const Statement& row) {
+    const std::int64_t position = row.integer(0);
+    std::int64_t checksum = invocation_checksum(position, row.integer(4), row.integer(1), row.integer(11), row.text(12),
+                                                row.text(2), row.text(3));
+    if (!row.is_null(5))
+      checksum += completion_checksum(position, row.integer(5), row.integer(9), row.text(6),
+                                      row.is_null(7) ? row.text(3) : row.text(7), row.text(8));
+    return checksum == row.integer(10);
+  }
+
   Result<void> parse_row(Statement& row, std::unordered_map<std::string, Name>& functions, Operation& invocation,
                          std::optional<PendingCompletion>& completion) {
-    const std::int64_t position = row.integer(0);
-    std::string f(row.text(2));
-    std::int64_t checksum =
-        invocation_checksum(position, row.integer(4), row.integer(1), row.integer(11), row.text(12), f, row.text(3));
+    if (!is_whole(row)) return bad_input("the file is damaged (it does not match its checksum)");
+    const std::string f(row.text(2));
     const auto known = functions.find(f);
     if (known == functions.end() && functions.size() == kMostFunctions)
       return bad_input(fmt::format("more than {} different functions", kMostFunctions));
@@ -387,35 +399,32 @@ class RunFile::Impl {
     invocation.time_ns = row.integer(4);
     Result<Value> value = parse_stored(row.text(3));
     if (!value) return tl::unexpected(value.error());
-    invocation.value = *value;
-    if (!row.is_null(5)) {
-      const std::int64_t completed = row.integer(5);
-      const std::string_view type = row.text(6), result = row.is_null(7) ? row.text(3) : row.text(7);
-      checksum += completion_checksum(position, completed, row.integer(9), type, result, row.text(8));
-      Operation operation = invocation;
-      operation.time_ns = row.integer(9);
-      if (type == "ok")
-        operation.type = OpType::ok;
-      else if (type == "fail")
-        operation.type = OpType::fail;
-      else if (type == "info")
-        operation.type = OpType::info;
-      else
-        return bad_input(fmt::format("the file is damaged (\"{}\" is not ok, fail or info)", type));
-      if (completed <= position) return bad_input("the file is damaged (completed before it was invoked)");
-      if (!row.is_null(7)) {
-        Result<Value> parsed = parse_stored(row.text(7));
-        if (!parsed) return tl::unexpected(parsed.error());
-        operation.value = std::move(*parsed);
-      }
-      if (!row.is_null(8)) {
-        Result<Value> parsed = parse_stored(row.text(8));
-        if (!parsed) return tl::unexpected(parsed.error());
-        operation.error = std::move(*parsed);
-      }
-      completion = PendingCompletion{static_cast<std::uint64_t>(completed), std::move(operation)};
+    invocation.value = std::move(*value);
+    if (row.is_null(5)) return {};
+    const std::int64_t completed = row.integer(5);
+    if (completed <= row.integer(0)) return bad_input("the file is damaged (completed before it was invoked)");
+    const std::string_view type = row.text(6);
+    Operation operation = invocation;
+    operation.time_ns = row.integer(9);
+    if (type == "ok")
+      operation.type = OpType::ok;
+    else if (type == "fail")
+      operation.type = OpType::fail;
+    else if (type == "info")
+      operation.type = OpType::info;
+    else
+      return bad_input(fmt::format("the file is damaged (\"{}\" is not ok, fail or info)", type));
+    if (!row.is_null(7)) {
+      Result<Value> result = parse_stored(row.text(7));
+      if (!result) return tl::unexpected(result.error());
+      operation.value = std::move(*result);
     }
-    if (checksum != row.integer(10)) return bad_input("the file is damaged (it does not match its checksum)");
+    if (!row.is_null(8)) {
+      Result<Value> error = parse_stored(row.text(8));
+      if (!error) return tl::unexpected(error.error());
+      operation.error = std::move(*error);
+    }
+    completion = PendingCompletion{static_cast<std::uint64_t>(completed), std::move(operation)};
     return {};
   }
 
