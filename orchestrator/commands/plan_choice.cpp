@@ -1,0 +1,32 @@
+#include "orchestrator/commands/plan_choice.h"
+
+#include <fmt/format.h>
+
+#include "cluster/lab/lab.h"
+#include "orchestrator/catalogue.h"
+
+namespace shaketable {
+
+Result<Plan> choose_plan(const PlanChoice& choice, bool need_files) {
+  PlanOptions options;
+  options.set = choice.set;
+  options.seed = choice.seed;
+  options.nodes_file = choice.nodes_file;
+  options.config_directories = config_directories();
+  options.need_files = need_files;
+  return read_plan(choice.path, catalogue(), options);
+}
+
+Result<std::vector<NodeSpec>> nodes_of(const Plan& plan, const PlanChoice& choice) {
+  if (!plan.cluster.lab) return plan.cluster.nodes;
+  auto status = Lab::status(choice.lab);
+  if (!status) return Failure(status.error());
+  if (!status->running)
+    return bad_input(
+        fmt::format("lab \"{}\" is not up, so there is no node to look at; a lab that is down has left nothing behind",
+                    choice.lab));
+  if (const auto entered = Lab::enter_network(choice.lab); !entered) return Failure(entered.error());
+  return std::move(status->nodes);
+}
+
+}  // namespace shaketable

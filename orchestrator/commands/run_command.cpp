@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "history/text.h"
+#include "orchestrator/catalogue.h"
+#include "orchestrator/commands/commands.h"
+#include "orchestrator/commands/plan_choice.h"
+#include "orchestrator/run.h"
+#include "orchestrator/run_folder.h"
+
+namespace shaketable {
+namespace {
+
+ExitCode failed(const Error& error) {
+  log::error("{}", error.message);
+  return exit_code_of(error);
+}
+
+std::string repeat_command(const RunOptions& options, std::uint64_t seed) {
+  std::string command = "shaketable run " + shell_quote(options.plan.path) + fmt::format(" --seed {}", seed);
+  for (const std::string& set : options.plan.set) command += " --set " + shell_quote(set);
+  if (!options.plan.nodes_file.empty()) command += " --nodes-file " + shell_quote(options.plan.nodes_file);
+  return command;
+}
+
+}  // namespace
+
+ExitCode run_command(const RunOptions& options) {
+  const auto plan = choose_plan(options.plan, !options.dry_run);
+  if (!plan) return failed(plan.error());
+  const std::uint64_t seed = plan->seed.value_or(Random::fresh_seed());
+  if (options.dry_run) {
+    const auto commands = dry_run(*plan, seed);
+    if (!commands) return failed(commands.error());
+    fmt::print("{}", log::redact(*commands));
+    return ExitCode::pass;
+  }
+  RunSettings settings;
+  settings.seed = seed;
+  settings.lab = options.plan.lab;
+  settings.out = options.out;
+  settings.keep = options.keep;
+  settings.repeat = repeat_command(options, seed);
+
+  Interrupts interrupts;
+  const auto outcome = run_plan(*plan, settings, interrupts);
+  if (!outcome) {
+    log::info("seed {}; again: {}", seed, settings.repeat);
+    return failed(outcome.error());
+  }
+  if (!options.junit.empty())
+    if (const auto written = write_file(options.junit, outcome_junit(*outcome)); !written)
+      log::warning("{}", written.error().message);
+  fmt::print("{}", options.json ? to_json(outcome_json(*outcome)) + "\n" : outcome_text(*outcome));
+  return outcome->code();
+}
+
+}  // namespace shaketable

@@ -1,0 +1,412 @@
+#include "orchestrator/run.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cluster/node.h"
+#include "cluster/system.h"
+#include "history/recorder.h"
+#include "history/text.h"
+#include "nemesis/nemesis.h"
+#include "orchestrator/fault_recorder.h"
+#include "orchestrator/interpreter.h"
+#include "orchestrator/lab_hold.h"
+#include "orchestrator/progress.h"
+#include "orchestrator/report/judge_run.h"
+#include "orchestrator/report/verdict_text.h"
+#include "orchestrator/run_folder.h"
+#include "workloads/clients/registry.h"
+#include "workloads/workload.h"
+
+namespace shaketable {
+namespace {
+
+constexpr std::size_t kLogLimitBytes = 64 << 20;              // of each file of the system's, from its end
+constexpr Nanos kFinalReadsLimit = std::chrono::seconds(60);  // reads that get no answer end with the limit
+
+std::vector<CheckPlan> checks_of(const Plan& plan, const Workload& workload) {
+  if (!plan.checks.empty()) return plan.checks;
+  std::vector<CheckPlan> checks;
+  for (const WorkloadCheck& wanted : workload.checks) {
+    const CheckerInfo* info = find_checker(wanted.checker);
+    if (!info) continue;  // tests/orchestrator/catalogue_test.cpp sees to it that every workload's checker exists
+    CheckPlan check{wanted.checker, Parameters(info->parameters)};
+    for (const auto& [name, value] : wanted.options) check.options.set(name, value);
+    checks.push_back(std::move(check));
+  }
+  return checks;
+}
+
+ScheduleOptions schedule_of(const Plan& plan) {
+  ScheduleOptions options;
+  options.timeline = plan.schedule.kind == ScheduleKind::timeline;
+  options.first_after = plan.schedule.first_after;
+  options.lasts = plan.schedule.lasts;
+  options.quiet = plan.schedule.quiet;
+  options.until = plan.time_limit;
+  for (const FaultPlan& fault : plan.schedule.faults)
+    options.choices.push_back({fault.fault, fault.options, fault.weight, fault.at, fault.lasts});
+  return options;
+}
+
+NemesisOptions nemesis_options(const Plan& plan, const std::string& run) {
+  NemesisOptions options;
+  options.run = run;
+  options.lease = plan.safety.lease;
+  options.longest_fault = plan.safety.longest_fault;
+  options.allowed_hosts = plan.safety.allowed_hosts;
+  options.max_faulty = plan.safety.max_faulty;
+  return options;
+}
+
+std::vector<NodeRecord> node_records(const std::vector<NodeSpec>& nodes) {
+  std::vector<NodeRecord> records;
+  for (const NodeSpec& node : nodes)
+    records.push_back({node.name, node.address.empty() ? node.host : node.address,
+                       Value::map({{"host", node.host}, {"address6", node.address6}, {"role", node.role}})});
+  return records;
+}
+
+// What a run is made of, in the order in which it comes to be. Every step may fail; what was done is undone in
+// finish(), whatever failed.
+class Run {
+ public:
+  Run(const Plan& plan, const RunSettings& settings, Interrupts& interrupts, std::string folder)
+      : plan_(plan), settings_(settings), interrupts_(interrupts), folder_(std::move(folder)) {}
+
+  // From the lab to the last log file. The history is complete afterwards, whatever the answer.
+  Result<void> execute() {
+    auto done = prepare();
+    if (done) done = shake();
+    // Whatever went wrong: nodes are healed first, then the rest is undone, then the file is closed.
+    heal();
+    if (done && !stopped_early_) done = recover();
+    wind_down();
+    if (!done) {
+      log::error("{}", done.error().message);
+      if (recorder_) (void)recorder_->set_meta(kMetaInfrastructure, done.error().message).has_value();
+    }
+    close_file();
+    return done;
+  }
+
+  bool has_file() const { return recorder_ != nullptr; }
+
+ private:
+  Result<void> prepare() {
+    std::vector<NodeSpec> nodes = plan_.cluster.nodes;
+    if (plan_.cluster.lab) {
+      auto hold = LabHold::take(settings_.lab, *plan_.cluster.lab, plan_.system.packages, settings_.keep);
+      if (!hold) return Failure(hold.error());
+      lab_ = std::move(*hold);
+      nodes = lab_.nodes();
+    }
+    if (Interrupts::count() > 0) return Failure(Error{ErrorKind::interrupted, "interrupted before the run began"});
+    interrupts_.watch();
+
+    const WorkloadInfo* workload_info = find_workload(plan_.workload.name);
+    const ClientInfo* client_info = find_client(plan_.client.name);
+    auto workload = workload_info->make(plan_.workload.options, static_cast<std::size_t>(plan_.workload.workers));
+    if (!workload) return Failure(workload.error());
+    workload_ = std::move(*workload);
+
+    RunInfo info;
+    info.name = plan_.name;
+    info.plan_path = plan_.path;
+    info.plan_text = plan_.text;
+    info.seed = settings_.seed;
+    info.workload = plan_.workload.name;
+    info.system = plan_.system.name;
+    info.version = SHAKETABLE_VERSION;
+    info.started_wall_ns = wall_clock_ns();
+    info.nodes = node_records(nodes);
+    clock_ = std::make_unique<SteadyClock>();
+    auto recorder = Recorder::create(folder_, info, *clock_);
+    if (!recorder) return Failure(recorder.error());
+    recorder_ = std::move(*recorder);
+    const std::string checks = to_json(checks_json(checks_of(plan_, workload_)));
+    for (const auto& [key, value] : {std::pair{kMetaChecks, checks}, std::pair{kMetaRepeat, settings_.repeat}})
+      if (const auto set = recorder_->set_meta(key, value); !set) return set;
+
+    cluster_ = std::make_unique<Cluster>(make_cluster(nodes));
+    log::info("connecting to {} nodes", cluster_->size());
+    if (const auto connected = cluster_->connect(); !connected) return connected;
+    system_ = std::make_unique<System>(plan_.system, *cluster_, plan_.cluster.managed, plan_.system_options);
+    // Connections of its own: a long command of the system's must not delay the renewal of a lease.
+    nemesis_cluster_ = std::make_unique<Cluster>(make_cluster(nodes));
+    NemesisOptions nemesis = nemesis_options(plan_, run_name());
+    nemesis.primaries = [this] { return system_->primaries(); };
+    nemesis_ = std::make_unique<Nemesis>(*nemesis_cluster_, std::move(nemesis));
+    schedule_ = make_schedule(schedule_of(plan_), settings_.seed);
+    const auto ready = nemesis_->prepare(schedule_);
+    if (!ready) return Failure(ready.error());
+    for (const NodeCleanliness& node : ready->leftovers)
+      log::warning("node {}: undone, from an older run: {}", node.node, join(node.undone));
+    for (const std::string& remark : ready->remarks) log::info("{}", remark);
+
+    if (plan_.cluster.managed) {
+      log::info("starting {} on {}", plan_.system.name, join(cluster_->names()));
+      if (const auto installed = system_->install(); !installed) return installed;
+      system_touched_ = true;
+      if (const auto set_up = system_->set_up(); !set_up) return set_up;
+      if (const auto started = system_->start_all(); !started) return started;
+    }
+    const auto healthy = system_->wait_until_healthy(*clock_, plan_.health_before, interrupts_.load());
+    if (!healthy)
+      return Failure(healthy.error().in(fmt::format("{} is not healthy before the first fault", plan_.system.name)));
+    log::info("{} is healthy after {}", plan_.system.name, format_duration(*healthy));
+    make_interpreter(*client_info);
+    return {};
+  }
+
+  void make_interpreter(const ClientInfo& client_info) {
+    LoadOptions load;
+    load.workers = static_cast<std::size_t>(plan_.workload.workers);
+    load.operation_timeout = load.open_timeout = plan_.client.timeout;
+    ClientSettings client;
+    client.options = plan_.client.options;
+    client.user = plan_.client.user;
+    client.password = plan_.client.password;
+    client.ca_file = plan_.client.ca_file;
+    client.certificate_file = plan_.client.certificate_file;
+    client.key_file = plan_.client.key_file;
+    client.run = run_name();
+    for (const Node* node : cluster_->all()) {
+      load.nodes.push_back(node->name());
+      client.endpoints.push_back({node->name(), system_->client_url(*node)});
+    }
+    client_settings_ = client;
+    load.make_client = [client, make = client_info.make](std::size_t worker) {
+      ClientSettings own = client;
+      own.worker = worker;
+      return make(own);
+    };
+    make_client_ = load.make_client;
+    interpreter_ = std::make_unique<Interpreter>(*recorder_, *clock_, std::move(load));
+  }
+
+  // The load, with the nemesis beside it.
+  Result<void> shake() {
+    GeneratorPtr generator = std::move(workload_.main);
+    if (plan_.workload.rate > 0) generator = stagger(plan_.workload.rate, std::move(generator));
+    generator = time_limit(plan_.time_limit, std::move(generator));
+    log::info("load for {}: {} workers{}, seed {}", format_duration(plan_.time_limit), plan_.workload.workers,
+              plan_.workload.rate > 0 ? fmt::format(", {:g} operations a second", plan_.workload.rate) : "",
+              settings_.seed);
+    started_ = clock_->now();
+    FaultRecorder fault_log(*recorder_);
+    std::jthread nemesis_thread;
+    if (!schedule_.empty())
+      nemesis_thread = std::jthread([&, load_stop = interrupts_.load()](std::stop_token stop) {
+        std::stop_source either;
+        std::stop_callback on_interrupt(load_stop, [&] { either.request_stop(); });
+        std::stop_callback on_end(stop, [&] { either.request_stop(); });
+        nemesis_result_ = nemesis_->run(schedule_, *clock_, started_, fault_log, either.get_token());
+      });
+    const Progress progress([this] { return progress_line(); });
+    const auto loaded = interpreter_->run(*generator, Random(settings_.seed).fork("load"), interrupts_.load());
+    nemesis_thread.request_stop();
+    if (nemesis_thread.joinable()) nemesis_thread.join();
+    stopped_early_ = interrupts_.load().stop_requested();
+    if (!loaded) return Failure(loaded.error());
+    return nemesis_result_;
+  }
+
+  // Every node, whatever happened before; what cannot be proved clean is said and kept.
+  void heal() {
+    if (!nemesis_) return;
+    std::vector<std::pair<Value, Value>> unclean;
+    for (const NodeCleanliness& node : nemesis_->heal_all())
+      if (node.state != Cleanliness::clean) {
+        log::error("node {} is not proved clean: {}", node.node, node.reason);
+        unclean.emplace_back(node.node, node.reason);
+      }
+    if (recorder_ && (started_ != Nanos(-1) || !unclean.empty()))
+      (void)recorder_->set_meta(kMetaUncleanNodes, to_json(Value::map(std::move(unclean)))).has_value();
+    healed_ = clock_->now();
+  }
+
+  // The system must come back; then the workload's last reads.
+  Result<void> recover() {
+    if (!plan_.schedule.faults.empty()) {
+      const auto healthy = system_->wait_until_healthy(*clock_, plan_.recovery, interrupts_.load());
+      if (interrupts_.load().stop_requested()) return {};
+      Value recovery;
+      if (healthy) {
+        log::info("{} is healthy {} after the faults", plan_.system.name, format_duration(*healthy));
+        recovery = Value::map({{"healthy", true}, {"after_ns", (clock_->now() - healed_).count()}});
+      } else {
+        log::error("{} did not come back within {} of the faults: {}", plan_.system.name,
+                   format_duration(plan_.recovery), healthy.error().message);
+        recovery =
+            Value::map({{"healthy", false}, {"why", healthy.error().message}, {"bound_ns", plan_.recovery.count()}});
+      }
+      if (const auto set = recorder_->set_meta(kMetaRecovery, to_json(recovery)); !set) return set;
+    }
+    if (!workload_.final) return {};
+    log::info("final reads");
+    const GeneratorPtr reads = time_limit(kFinalReadsLimit, std::move(workload_.final));
+    const auto read = interpreter_->run(*reads, Random(settings_.seed).fork("final"), interrupts_.load());
+    if (!read) return Failure(read.error());
+    return {};
+  }
+
+  void wind_down() {
+    if (interpreter_) interpreter_->close_clients();
+    if (!plan_.cluster.managed && make_client_ && started_ != Nanos(-1) && !settings_.keep) remove_data();
+    if (system_ && system_touched_) {
+      if (const auto version = system_->version(); version && recorder_)
+        (void)recorder_->set_meta("system_version", *version).has_value();
+    }
+    if (system_ && (system_touched_ || !plan_.cluster.managed))
+      for (const std::string& missing : system_->collect_logs(folder_ + "/logs", kLogLimitBytes))
+        log::warning("logs: {}", missing);
+    if (system_touched_ && !settings_.keep)
+      if (const auto down = system_->tear_down(); !down)
+        log::warning("tearing {} down: {}", plan_.system.name, down.error().message);
+    nemesis_.reset();  // its kept shells end before the connections do
+    nemesis_cluster_.reset();
+    cluster_.reset();
+    if (settings_.keep)
+      log::info(
+          "kept as asked: the system runs on{}",
+          plan_.cluster.lab ? fmt::format("; shaketable lab down --lab {} takes the lab down", settings_.lab) : "");
+    else if (const auto released = lab_.release(); !released)
+      log::warning("{}", released.error().message);
+  }
+
+  // On a cluster that is not ours, the run's keys go.
+  void remove_data() {
+    const auto client = make_client_(0);
+    auto removed = client->open(plan_.client.timeout);
+    if (removed) removed = client->remove_data(std::chrono::seconds(30));
+    if (!removed) log::warning("the run's data was not removed: {}", removed.error().message);
+  }
+
+  void close_file() {
+    if (!recorder_) return;
+    const std::string why = interrupts_.load().stop_requested() ? kWhyInterrupted : "done";
+    if (const auto finished = recorder_->finish(why); !finished)
+      log::error("{}; what was recorded is in the journal and is merged when the run is next opened",
+                 finished.error().message);
+  }
+
+  std::string progress_line() const {
+    const LoadCounters now = interpreter_->counters();
+    const double seconds = std::max(0.001, std::chrono::duration<double>(clock_->now() - started_).count());
+    const std::string faults = nemesis_->active();
+    return fmt::format("{:3.0f} s of {:.0f}  {:6.0f} op/s  ok {} fail {} info {}  p50 {} p99 {}{}", seconds,
+                       std::chrono::duration<double>(plan_.time_limit).count(),
+                       static_cast<double>(now.ok + now.fail + now.info) / seconds,
+                       with_thousands(static_cast<std::int64_t>(now.ok)),
+                       with_thousands(static_cast<std::int64_t>(now.fail)),
+                       with_thousands(static_cast<std::int64_t>(now.info)), format_duration(now.latency.quantile(0.5)),
+                       format_duration(now.latency.quantile(0.99)), faults.empty() ? "" : "  | " + faults);
+  }
+
+  std::string run_name() const { return std::filesystem::path(folder_).filename().string(); }
+
+  const Plan& plan_;
+  const RunSettings& settings_;
+  Interrupts& interrupts_;
+  const std::string folder_;
+
+  LabHold lab_;
+  std::unique_ptr<SteadyClock> clock_;  // its zero is the start of the run
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<Cluster> cluster_, nemesis_cluster_;
+  std::unique_ptr<System> system_;
+  std::unique_ptr<Nemesis> nemesis_;
+  std::unique_ptr<Interpreter> interpreter_;
+  std::vector<ScheduledFault> schedule_;
+  Workload workload_;
+  ClientSettings client_settings_;
+  std::function<std::unique_ptr<Client>(std::size_t)> make_client_;
+  Result<void> nemesis_result_;
+  bool system_touched_ = false;
+  bool stopped_early_ = false;
+  Nanos started_{-1}, healed_{0};
+};
+
+void describe(std::string& out, const std::vector<PlannedCommand>& commands) {
+  for (const PlannedCommand& command : commands) {
+    out += fmt::format("{}: {}\n", command.node, command.purpose);
+    for (std::size_t start = 0; start < command.script.size();) {
+      const std::size_t end = std::min(command.script.find('\n', start), command.script.size());
+      out += fmt::format("    {}\n", std::string_view(command.script).substr(start, end - start));
+      start = end + 1;
+    }
+  }
+}
+
+}  // namespace
+
+Result<Outcome> run_plan(const Plan& plan, const RunSettings& settings, Interrupts& interrupts) {
+  const auto folder = make_run_folder(settings.results, plan.name, settings.out);
+  if (!folder) return Failure(folder.error());
+  if (const auto written = write_file(*folder + "/plan.yaml", log::redact(plan.text)); !written)
+    return Failure(written.error());
+  auto log_file = std::make_shared<std::ofstream>(*folder + "/shaketable.log", std::ios::app);
+  log::set_copy([log_file](std::string_view line) { (*log_file << line).flush(); });
+  log::info("run folder: {}", *folder);
+
+  Result<void> executed;
+  bool has_file = false;
+  {
+    Run run(plan, settings, interrupts, *folder);
+    executed = run.execute();
+    has_file = run.has_file();
+  }
+  if (!has_file) {
+    log::set_copy({});
+    return Failure(executed.error());
+  }
+  Outcome outcome;
+  const bool judge_it = !interrupts.judging().stop_requested();
+  auto judged = judge_it && (executed || executed.error().kind != ErrorKind::bad_input)
+                    ? judge_run(*folder, {}, {plan.check_timeout, plan.check_memory_bytes, interrupts.judging()})
+                    : [&]() -> Result<Outcome> {
+    const auto file = open_run(*folder);
+    return file ? read_outcome(*file) : Result<Outcome>(Failure(file.error()));
+  }();
+  if (judged) {
+    outcome = std::move(*judged);
+  } else {
+    // A checker that cannot judge is a defect or a bad plan, never a pass.
+    outcome.run = *folder;
+    outcome.plan = plan.name;
+    outcome.system = plan.system.name;
+    outcome.seed = settings.seed;
+    outcome.repeat = settings.repeat;
+    outcome.infrastructure = "the history could not be judged: " + judged.error().message;
+  }
+  for (const auto& [name, content] : {std::pair{"summary.txt", outcome_text(outcome)},
+                                      std::pair{"summary.json", to_json(outcome_json(outcome)) + "\n"}})
+    if (const auto written = write_file(fmt::format("{}/{}", *folder, name), content); !written)
+      log::warning("{}", written.error().message);
+  log::set_copy({});
+  return outcome;
+}
+
+Result<std::string> dry_run(const Plan& plan, std::uint64_t seed) {
+  const std::vector<NodeSpec> nodes = plan.cluster.lab ? planned_lab_nodes(*plan.cluster.lab) : plan.cluster.nodes;
+  std::string out;
+  if (plan.cluster.lab)
+    out += fmt::format("lab: bring up {} nodes on this machine with {} in their shared layer\n", nodes.size(),
+                       plan.system.packages.empty() ? "no packages" : join(plan.system.packages));
+  const Cluster cluster = make_cluster(nodes);  // nobody connects
+  const System system(plan.system, cluster, plan.cluster.managed, plan.system_options);
+  describe(out, system.planned_commands());
+  describe(out, planned_commands(nodes, nemesis_options(plan, "dry-run"), make_schedule(schedule_of(plan), seed)));
+  return out;
+}
+
+}  // namespace shaketable

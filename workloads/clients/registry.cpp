@@ -1,0 +1,19 @@
+#include "workloads/clients/registry.h"
+
+#include "workloads/clients/etcd.h"
+#include "workloads/clients/memory.h"
+
+namespace shaketable {
+
+const std::vector<ClientInfo>& clients() {
+  static const std::vector<ClientInfo> all{etcd_client(), memory_client()};
+  return all;
+}
+
+const ClientInfo* find_client(std::string_view name) {
+  for (const ClientInfo& info : clients())
+    if (info.name == name) return &info;
+  return nullptr;
+}
+
+}  // namespace shaketable
