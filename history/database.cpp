@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cstring>
+
 #include "base/log.h"
 #include "history/records.h"
 
@@ -40,7 +42,10 @@ CREATE VIEW main.events AS
 )";
 
 Failure sqlite_error(sqlite3* database, int code, const std::string& path) {
-  const std::string what = database ? sqlite3_errmsg(database) : sqlite3_errstr(code);
+  std::string what = database ? sqlite3_errmsg(database) : sqlite3_errstr(code);
+  const bool from_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
+  if (const int number = from_system && database ? sqlite3_system_errno(database) : 0; number != 0)
+    what += fmt::format(" ({})", std::strerror(number));
   switch (code & 0xff) {
     case SQLITE_NOTADB:
       return bad_input(fmt::format("{}: not a history: the file is not an SQLite database", path));

@@ -165,7 +165,7 @@ class Recorder::Impl {
       (void)database_.execute("ROLLBACK");
       rows_->start_at(sequence, events);
       if (ended >= deadline || stopping_) return written;
-      log::warning("{}: {}; trying again", path_, written.error().message);
+      log::warning("{}; trying again", written.error().message);
       std::this_thread::sleep_for(std::chrono::milliseconds(500));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,6 +188,36 @@ TEST_CASE("two who open the run of a dead recorder at the same time both get all
     });
   for (auto& opener : openers) opener.join();
   for (const History& history : histories) require_all_there(history, all);
+}
+
+TEST_CASE("a disk that is full stops the recording, and nothing recorded is lost") {
+  RunFolder folder;
+  int pipe[2];
+  REQUIRE(::pipe(pipe) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::close(pipe[0]);
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{400'000, 400'000};  // of each file: writes beyond it fail
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(8);
+    RecorderOptions options = small_ring();
+    options.stall_limit = std::chrono::milliseconds(700);
+    record_until_killed(folder.path(), pipe[1], options);
+  }
+  ::close(pipe[1]);
+  std::vector<Said> all;
+  for (Said said; ::read(pipe[0], &said, sizeof said) == sizeof said;) all.push_back(said);
+  ::close(pipe[0]);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  // invoke() or complete() answered with an error.
+  REQUIRE(WIFEXITED(status));
+  CHECK((WEXITSTATUS(status) == 4 || WEXITSTATUS(status) == 6));
+  CHECK(all.size() > 1000);
+  const RunFile run = must(open_run(folder.path()));
+  CHECK(run.damage() == std::vector<std::string>{});
+  require_all_there(read_all(run), all);
 }
 
 TEST_CASE("a journal that has gone astray is damage, and not an empty end") {
