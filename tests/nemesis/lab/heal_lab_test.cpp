@@ -1,0 +1,288 @@
+// Controllers that are killed, guards that are killed, journals in every state: the nodes get clean all the same.
+
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <thread>
+
+#include "lab_cluster.h"
+#include "nemesis/partition.h"
+
+using namespace shaketable;
+using namespace shaketable::testing;
+using namespace std::chrono_literals;
+
+extern char** environ;
+
+namespace {
+
+constexpr const char* kLabVariable = "SHAKETABLE_TEST_LAB";
+constexpr Nanos kLease = 3s;
+
+// This program again, as a controller that partitions the lab and then waits to be killed.
+struct Controller {
+  explicit Controller(const std::string& lab) {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], 3);
+    setenv(kLabVariable, lab.c_str(), 1);
+    char program[] = "/proc/self/exe", test[] = "a controller that waits to be killed";
+    char* arguments[] = {program, test, nullptr};
+    REQUIRE(posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments, environ) == 0);
+    posix_spawn_file_actions_destroy(&actions);
+    unsetenv(kLabVariable);
+    close(ends[1]);
+    said = fdopen(ends[0], "r");
+  }
+  bool applied() const {
+    char line[64] = "";
+    return std::fgets(line, sizeof line, said) && std::string(line) == "applied\n";
+  }
+  void kill_it() {
+    if (pid <= 0) return;
+    ::kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    pid = 0;
+  }
+  ~Controller() {
+    kill_it();
+    std::fclose(said);
+  }
+  pid_t pid = 0;
+  std::FILE* said = nullptr;
+};
+
+void require_clean(const std::vector<NodeCleanliness>& nodes) {
+  for (const NodeCleanliness& node : nodes) {
+    INFO(node.node << ": " << node.reason);
+    CHECK(node.state == Cleanliness::clean);
+  }
+}
+
+// Node sides with guards, as prepare() leaves them, without a nemesis.
+struct Sides {
+  explicit Sides(LabCluster& lab) : cluster(lab.connect()), fleet(cluster) {
+    for (auto& probed : fleet.on_each<NodeFacts>(fleet.all(), [](NodeSide&side, std::size_t) -> Result<NodeFacts> {
+           if (auto installed = side.install(); !installed) return tl::unexpected(installed.error());
+           auto facts = side.probe();
+           if (auto guarded = side.start_guard(20s); !guarded) return tl::unexpected(guarded.error());
+           return facts;
+         })) {
+      if (!probed) FAIL(probed.error().message);
+      facts.push_back(*probed);
+    }
+  }
+  Cluster cluster;
+  NodeFleet fleet;
+  std::vector<NodeFacts> facts;
+};
+
+FirewallChange change_for(const Sides& sides) {
+  FirewallChange change;
+  change.fault = 7;
+  change.key = "states.7";
+  change.limit = 60s;
+  change.rules4 = cut_rules("states", 7, sides.facts[0].control, false, sides.facts[1].addresses4);
+  change.rules6 = cut_rules("states", 7, sides.facts[0].control, true, sides.facts[1].addresses6);
+  return change;
+}
+
+template <class Work>
+auto on_first(Sides& sides, Work work) {
+  using T = typename decltype(work(std::declval<NodeSide&>()))::value_type;
+  auto results = sides.fleet.on_each<T>({0}, [&](NodeSide& side, std::size_t) { return work(side); });
+  return results.front();
+}
+
+}  // namespace
+
+TEST_CASE("a controller that waits to be killed", "[.]") {
+  const char* name = std::getenv(kLabVariable);
+  REQUIRE(name != nullptr);
+  LabCluster& lab = LabCluster::join(name);
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, lab_options(kLease));
+  const auto schedule = one_partition("majorities-ring", 60s);
+  REQUIRE(nemesis.prepare(schedule).has_value());
+  KeptLog log;
+  SteadyClock clock;
+  std::jthread thread([&](std::stop_token stop) { (void)nemesis.run(schedule, clock, clock.now(), log, stop); });
+  REQUIRE(log.wait_until_applied(20s));
+  REQUIRE(write(3, "applied\n", 8) == 8);
+  std::this_thread::sleep_for(120s);
+}
+
+TEST_CASE("kill -9 of the controller: the nodes undo it themselves within the lease and 2 s") {
+  LabCluster& lab = LabCluster::get();
+  Controller controller(lab.name());
+  REQUIRE(controller.applied());
+  // Longer than the lease: it is being renewed.
+  std::this_thread::sleep_for(kLease + 2s);
+  CHECK_FALSE(lab.traces(0).empty());
+  controller.kill_it();
+  const auto killed = std::chrono::steady_clock::now();
+  bool clean = false;
+  while (!clean && std::chrono::steady_clock::now() - killed < kLease + 2s) {
+    std::this_thread::sleep_for(100ms);
+    clean = lab.traces().empty();
+  }
+  INFO(lab.traces());
+  CHECK(clean);
+  CHECK(lab.listen() == lab.expected(""));
+}
+
+TEST_CASE("heal right after kill -9 of the controller, and again") {
+  LabCluster& lab = LabCluster::get();
+  Controller controller(lab.name());
+  REQUIRE(controller.applied());
+  controller.kill_it();
+  {
+    Cluster cluster = lab.connect();
+    const auto healed = heal(cluster);
+    require_clean(healed);
+    CHECK(all_clean(healed));
+    for (const NodeCleanliness& node : healed) CHECK_FALSE(node.undone.empty());
+  }
+  CHECK(lab.traces().empty());
+  Cluster cluster = lab.connect();
+  const auto again = heal(cluster);
+  require_clean(again);
+  for (const NodeCleanliness& node : again) CHECK(node.undone.empty());
+}
+
+TEST_CASE("a new run first heals what an older one left, and says so") {
+  LabCluster& lab = LabCluster::get();
+  Controller controller(lab.name());
+  REQUIRE(controller.applied());
+  controller.kill_it();
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, lab_options());
+  const auto prepared = nemesis.prepare(one_partition("halves", 1s));
+  if (!prepared) FAIL(prepared.error().message);
+  CHECK(prepared->leftovers.size() == lab.specs().size());
+  CHECK(lab.run(0, "iptables -S").find("SHAKETABLE") == std::string::npos);
+  require_clean(nemesis.heal_all());
+  CHECK(lab.traces().empty());
+}
+
+TEST_CASE("heal from every state of the journal, and without one") {
+  LabCluster& lab = LabCluster::get();
+  const std::string before = lab.rules(0);
+  const std::string journal = "/var/lib/shaketable/node/states.7";
+  const auto arm = [&](Sides& sides) {
+    const auto armed = on_first(sides, [&](NodeSide& side) { return side.arm(change_for(sides), 20s); });
+    if (!armed) FAIL(armed.error().message);
+  };
+  const auto cut = [&](Sides& sides) {
+    arm(sides);
+    SteadyClock clock;
+    CommitTimes times;
+    const auto done = on_first(sides, [&](NodeSide& side) { return side.commit(change_for(sides), clock, times); });
+    if (!done) FAIL(done.error().message);
+    CHECK(lab.rules(0).find("SHAKETABLE-IN-7") != std::string::npos);
+  };
+  const auto kill_guard = [&] { lab.run(0, "read -r pid start </run/shaketable/guard; kill -KILL $pid"); };
+
+  SECTION("planned: armed and never committed") {
+    Sides sides(lab);
+    arm(sides);
+    CHECK(lab.run(0, "cat " + journal + "/state") == "planned\n");
+  }
+  SECTION("applied") {
+    Sides sides(lab);
+    cut(sides);
+    CHECK(lab.run(0, "cat " + journal + "/state") == "applied\n");
+  }
+  SECTION("applied, the guard killed, everything below /run gone") {
+    Sides sides(lab);
+    cut(sides);
+    kill_guard();
+    lab.run(0, "rm -rf /run/shaketable");
+  }
+  SECTION("half undone: the jump is gone, the chain is not") {
+    Sides sides(lab);
+    cut(sides);
+    kill_guard();
+    lab.run(0, "iptables -D INPUT 1; echo undone >" + journal + "/state");
+  }
+  SECTION("undone, but still in the journal") {
+    Sides sides(lab);
+    cut(sides);
+    kill_guard();
+    lab.run(0,
+            "for t in iptables ip6tables; do $t -D INPUT 1; $t -F SHAKETABLE-IN-7; $t -X SHAKETABLE-IN-7; done; echo "
+            "undone >" +
+                journal + "/state");
+  }
+  SECTION("half a journal, never given its name") {
+    Sides sides(lab);
+    arm(sides);
+    kill_guard();
+    lab.run(0, "mv " + journal + " /var/lib/shaketable/node/.new.states.7");
+  }
+  SECTION("no journal, but chains, jumped to twice") {
+    Sides sides(lab);
+    cut(sides);
+    kill_guard();
+    lab.run(
+        0, "rm -rf /var/lib/shaketable; iptables -I INPUT 1 -j SHAKETABLE-IN-7; iptables -A OUTPUT -j SHAKETABLE-IN-7");
+  }
+  SECTION("an empty state file, as after a crash of the node's disk") {
+    Sides sides(lab);
+    cut(sides);
+    kill_guard();
+    lab.run(0, ": >" + journal + "/state; : >" + journal + "/id; : >" + journal + "/boot");
+  }
+  {
+    Cluster cluster = lab.connect();
+    require_clean(heal(cluster));
+    require_clean(heal(cluster));
+  }
+  CHECK(lab.rules(0) == before);
+  CHECK(lab.traces().empty());
+}
+
+TEST_CASE("a guard that is killed is started again while the lease is renewed") {
+  LabCluster& lab = LabCluster::get();
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, lab_options(2s));
+  const auto schedule = one_partition("halves", 60s);
+  REQUIRE(nemesis.prepare(schedule).has_value());
+  const std::string first = lab.run(0, "cat /run/shaketable/guard");
+  lab.run(0, "read -r pid start </run/shaketable/guard; kill -KILL $pid");
+  bool replaced = false;
+  for (int i = 0; i < 40 && !replaced; ++i) {
+    std::this_thread::sleep_for(200ms);
+    const auto now = lab.try_run(0, "read -r pid start </run/shaketable/guard && kill -0 $pid && echo $pid $start");
+    replaced = now.succeeded() && now.out != first;
+  }
+  CHECK(replaced);
+  require_clean(nemesis.heal_all());
+  CHECK(lab.traces().empty());
+}
+
+TEST_CASE("a change whose lease ran out while it was armed is never committed") {
+  LabCluster& lab = LabCluster::get();
+  Sides sides(lab);
+  const FirewallChange change = change_for(sides);
+  const auto armed = on_first(sides, [&](NodeSide& side) { return side.arm(change, 1s); });
+  if (!armed) FAIL(armed.error().message);
+  bool gone = false;
+  for (int i = 0; i < 40 && !gone; ++i) {
+    std::this_thread::sleep_for(200ms);
+    gone = !lab.try_run(0, "test -e /run/shaketable").succeeded();
+  }
+  REQUIRE(gone);
+  SteadyClock clock;
+  CommitTimes times;
+  CHECK_FALSE(on_first(sides, [&](NodeSide& side) { return side.commit(change, clock, times); }).has_value());
+  CHECK(lab.rules(0).find("SHAKETABLE") == std::string::npos);
+  require_clean(heal(sides.cluster));
+  CHECK(lab.traces().empty());
+}

@@ -1,0 +1,78 @@
+#pragma once
+// A lab for the tests of this folder, and hands on its nodes that are not the nemesis's.
+
+#include <sys/types.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cluster/lab/lab.h"
+#include "cluster/node.h"
+#include "nemesis/nemesis.h"
+
+namespace shaketable::testing {
+
+// Who heard whom: listener -> speakers, by name, in each family.
+struct Hearing {
+  std::map<std::string, std::set<std::string>> udp4, udp6;  // one way: datagrams that arrived
+  std::map<std::string, std::set<std::string>> tcp4, tcp6;  // caller -> those it could connect to: needs both ways
+};
+
+class LabCluster {
+ public:
+  // One lab a program, made at first use, taken down at its end.
+  static LabCluster& get();
+  // Puts this process into a lab that another one made.
+  static LabCluster& join(const std::string& name);
+  ~LabCluster();
+
+  const std::string& name() const { return name_; }
+  const std::vector<NodeSpec>& specs() const { return specs_; }
+  std::vector<std::string> names() const;
+  Cluster connect() const { return make_cluster(specs_); }
+
+  // Fails the test when the command fails.
+  std::string run(std::size_t node, const std::string& script);
+  CommandOutcome try_run(std::size_t node, const std::string& script);
+  std::string rules(std::size_t node);  // both families, as iptables -S prints them
+  // Everything that could be of shaketable on a node; empty when there is nothing.
+  std::string traces(std::size_t node);
+  std::string traces();
+
+  Hearing listen();
+  // What listen() should say under a report's text ("n1 deaf to n2 n3; …").
+  Hearing expected(const std::string& deafness) const;
+
+ private:
+  LabCluster(std::string name, bool own);
+  std::string name_;
+  bool own_;
+  std::vector<NodeSpec> specs_;
+  std::unique_ptr<Cluster> hands_;
+};
+
+bool operator==(const Hearing& a, const Hearing& b);
+std::ostream& operator<<(std::ostream& out, const Hearing& hearing);
+
+// Keeps what the nemesis said. Any thread.
+class KeptLog final : public FaultLog {
+ public:
+  void record(const FaultReport& report) override;
+  std::vector<FaultReport> all() const;
+  FaultReport last() const;  // of the fault recorded last; empty id 0 when none
+  // Until some report has every node in the state; false when the wait is over.
+  bool wait_until_applied(Nanos timeout) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<FaultReport> reports_;
+};
+
+// One partition: at once, for `lasts`.
+std::vector<ScheduledFault> one_partition(const std::string& shape, Nanos lasts, std::uint64_t seed = 1,
+                                          std::vector<std::string> target = {"random"});
+NemesisOptions lab_options(Nanos lease = std::chrono::seconds(10));
+
+}  // namespace shaketable::testing
