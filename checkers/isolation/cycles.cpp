@@ -147,6 +147,20 @@ const char* suffix_of(Level level) {
   return level == Level::plain ? "" : level == Level::process ? "-process" : "-realtime";
 }
 
+// Hubs disappear: the edge into one ends where its hops lead. `nodes` translates local numbers; empty: they are global.
+std::vector<Step> steps_of(const Walk& walk, std::span<const std::uint32_t> nodes) {
+  const auto global = [&](std::uint32_t node) { return nodes.empty() ? node : nodes[node]; };
+  std::vector<Step> steps;
+  for (std::size_t i = 0; i < walk.kinds.size(); ++i) {
+    const std::uint32_t from = global(walk.nodes[i]), to = global(walk.nodes[i + 1]);
+    if (walk.kinds[i] & kHop)
+      steps.back().to = to;
+    else
+      steps.push_back({from, to, walk.kinds[i]});
+  }
+  return steps;
+}
+
 class Finder {
  public:
   Finder(const CycleProblem& problem, const Budget& budget) : problem_(problem), budget_(budget) {}
@@ -159,7 +173,6 @@ class Finder {
   void sweep_realtime(const Graph& graph);
   std::uint64_t sweep(const Graph& graph, Shape shape, std::uint32_t* first) const;
   void search_realtime(const Graph& graph, Shape shape, std::uint32_t first, std::uint64_t count);
-  std::vector<Step> steps_of(const Walk& walk, std::span<const std::uint32_t> nodes) const;
   void keep(const std::vector<Step>& walk, Names& found, std::uint64_t count = 1);
   void keep_cycle(std::vector<Step> steps, Names& found, std::uint64_t count);
   bool stop() const { return report_.time_spent; }
@@ -171,20 +184,6 @@ class Finder {
   std::vector<std::uint32_t> by_invocation_;        // transactions, the latest invocation first
   std::unordered_map<std::uint32_t, Names> found_;  // by component of the level below, named by its first node
 };
-
-// Hubs disappear: the edge into one ends where its hops lead. `nodes` translates local numbers; empty: they are global.
-std::vector<Step> Finder::steps_of(const Walk& walk, std::span<const std::uint32_t> nodes) const {
-  const auto global = [&](std::uint32_t node) { return nodes.empty() ? node : nodes[node]; };
-  std::vector<Step> steps;
-  for (std::size_t i = 0; i < walk.kinds.size(); ++i) {
-    const std::uint32_t from = global(walk.nodes[i]), to = global(walk.nodes[i + 1]);
-    if (walk.kinds[i] & kHop)
-      steps.back().to = to;
-    else
-      steps.push_back({from, to, walk.kinds[i]});
-  }
-  return steps;
-}
 
 // A closed walk that meets itself is several cycles.
 void Finder::keep(const std::vector<Step>& walk, Names& found, std::uint64_t count) {
@@ -469,6 +468,25 @@ std::string cycle_kind(const std::vector<Step>& steps) {
                      : read                 ? "G1c"
                                             : "G0";
   return name + (realtime ? "-realtime" : process ? "-process" : "");
+}
+
+std::vector<Step> shortest_cycle(const Graph& graph, std::span<const std::uint32_t> nodes, std::uint64_t steps_max) {
+  const Graph local = induced(graph, nodes, UINT8_MAX);
+  std::uint64_t steps = 0;
+  Search search(local, steps);
+  std::vector<Step> best;
+  std::uint32_t limit = UINT32_MAX - 1;
+  for (std::uint32_t start = 0; start < local.size(); ++start) {
+    if (!best.empty() && (steps > steps_max || limit < 2)) break;
+    const auto walk =
+        search.shortest(Shape::any, UINT8_MAX, start, 0, limit, [&](std::uint32_t node, int) { return node == start; });
+    if (!walk) continue;
+    limit = walk->length - 1;
+    // It starts where it does not start with a hop.
+    if (walk->kinds.front() & kHop) continue;
+    best = steps_of(*walk, nodes);
+  }
+  return best;
 }
 
 CycleReport find_cycles(const CycleProblem& problem, const Budget& budget) {

@@ -62,6 +62,10 @@ struct CycleReport {
 
 CycleReport find_cycles(const CycleProblem& problem, const Budget& budget);
 
+// A shortest cycle among `nodes`, a component of the graph, of edges of any kind; the search for a shorter one ends
+// after `steps_max` edges. Hubs are left out of the steps.
+std::vector<Step> shortest_cycle(const Graph& graph, std::span<const std::uint32_t> nodes, std::uint64_t steps_max);
+
 // The kind of a closed walk of such steps.
 std::string cycle_kind(const std::vector<Step>& steps);
 
