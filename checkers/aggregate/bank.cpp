@@ -65,7 +65,7 @@ Verdict check_bank(const Input& input) {
     for (const auto& [account, balance] : balances) {
       known += names.count(account);
       if (!names.count(account)) {
-        findings.add("unexpected-account",
+        findings.add("unexpected-key",
                      fmt::format("{} read account {}, which the first read did not have: {}", name_of(call),
                                  shown(account), shown(value)),
                      details({{"operation", place(call.place())}, {"account", account}}));
@@ -79,7 +79,7 @@ Verdict check_bank(const Input& input) {
       }
       if (__builtin_add_overflow(read.total, balance.integer(), &read.total)) read.whole = false;
       if (balance.integer() < 0 && !overdraft)
-        findings.add("negative-balance",
+        findings.add("negative-value",
                      fmt::format("{} read a balance of {} for account {}: {}", name_of(call), balance.integer(),
                                  shown(account), shown(value)),
                      details({{"operation", place(call.place())}, {"account", account}, {"balance", balance}}));

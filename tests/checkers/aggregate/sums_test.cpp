@@ -21,9 +21,9 @@ TEST_CASE("bank: a wrong total, an overdraft, a missing or strange account, a ni
       "0 invoke read\n0 ok read {0 5, 1 5}\n0 invoke read\n0 ok read {0 4, 1 6}\n0 invoke read\n0 ok read ";
   const auto after = [&](const std::string& read) { return judged("bank", before + read); };
   CHECK(after("{0 5, 1 6}") == "INVALID: 1 wrong-total");
-  CHECK(after("{0 -1, 1 11}") == "INVALID: 1 negative-balance");
+  CHECK(after("{0 -1, 1 11}") == "INVALID: 1 negative-value");
   CHECK(after("{0 10}") == "INVALID: 1 missing-account");
-  CHECK(after("{0 5, 1 5, 2 0}") == "INVALID: 1 unexpected-account");
+  CHECK(after("{0 5, 1 5, 2 0}") == "INVALID: 1 unexpected-key");
   CHECK(after("{0 10, 1 nil}") == "INVALID: 1 nil-balance");
   CHECK(judged("bank", std::string(before) + "{0 -1, 1 11}", "{:negative-balances true}") == "valid");
   const Verdict verdict = check("bank", lines(std::string(before) + "{0 5, 1 6}"));
