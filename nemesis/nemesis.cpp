@@ -404,7 +404,7 @@ std::vector<PlannedCommand> planned_commands(const std::vector<NodeSpec>& nodes,
     if (facts.addresses4.front().empty()) facts.addresses4.clear();
     if (!node.address6.empty()) facts.addresses6 = {node.address6};
     facts.control.client = "CONTROLLER";
-    facts.control.port = node.ssh.port;
+    if (node.ssh.port > 0) facts.control.port = node.ssh.port;
     scene.nodes.push_back(std::move(facts));
   }
   on_all("look for faults of older runs and undo them", "sh node.sh look; sh node.sh finish");

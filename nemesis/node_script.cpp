@@ -201,14 +201,14 @@ st_arm() { # $1 key, $2 id, $3 lease, $4 hard limit, $5 rules for iptables, $6 f
   : >"$ST_RUN/armed"
   rm -f "$ST_RUN/pipe4" "$ST_RUN/pipe6" "$ST_RUN/said4" "$ST_RUN/said6"
   if [ -n "$5" ]; then
-    mkfifo "$ST_RUN/pipe4" || { st_forget "$1"; return 1; }
+    mkfifo "$ST_RUN/pipe4" 2>/dev/null || { st_forget "$1"; echo "problem $ST_RUN/pipe4 cannot be made"; return 1; }
     iptables-restore --noflush -w 10 <"$ST_RUN/pipe4" >"$ST_RUN/said4" 2>&1 &
     st_p4=$!
     exec 7>"$ST_RUN/pipe4"
     st_starttime $st_p4 && echo "$st_p4 $st_start" >>"$ST_RUN/armed"
   fi
   if [ -n "$6" ]; then
-    mkfifo "$ST_RUN/pipe6" || { st_forget "$1"; return 1; }
+    mkfifo "$ST_RUN/pipe6" 2>/dev/null || { st_forget "$1"; exec 7>&-; echo "problem $ST_RUN/pipe6 cannot be made"; return 1; }
     ip6tables-restore --noflush -w 10 <"$ST_RUN/pipe6" >"$ST_RUN/said6" 2>&1 7>&- &
     st_p6=$!
     exec 8>"$ST_RUN/pipe6"
@@ -258,10 +258,11 @@ st_try_peer() { # $1 address, $2 port where something listens: open, cut or unto
   fi
   st_got=untold
   st_has timeout || return
-  if st_has bash; then timeout 1 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; st_x=$?
-  elif st_has nc; then timeout 1 nc -z "$1" "$2" >/dev/null 2>&1; st_x=$?
+  if st_has bash; then st_said=$(timeout 1 bash -c "exec 3<>/dev/tcp/$1/$2" 2>&1); st_x=$?
+  elif st_has nc; then st_said=$(timeout 1 nc -v -z "$1" "$2" 2>&1); st_x=$?
   else return; fi
-  case $st_x in 0|1) st_got=open ;; 124) st_got=cut ;; esac
+  # A refusal came from the other side, so the way is open.
+  case $st_x/$st_said in 0/*|*refused*) st_got=open ;; 124/*) st_got=cut ;; esac
 }
 st_probe_peers() { # $1 key, then address/port …: in the background, results by st_probed
   st_file=$ST_RUN/probe.$1
@@ -291,6 +292,7 @@ ST_EOF
 
 # Whatever is there, with or without a journal, from every state of it.
 st_heal() {
+  [ "$(id -u)" = 0 ] || { echo "problem this is not root there"; return 1; }
   st_stop_armed
   st_boot
   for st_k in $(st_entries); do

@@ -104,8 +104,9 @@ class Cut final : public ActiveFault {
       if (!cut.change.rules6.empty())
         add(cut, fault + ": cut IPv6", "ip6tables-restore --noflush <<END\n" + cut.change.rules6 + "\nCOMMIT\nEND");
       const std::string removal = fmt::format(
-          "-restore --noflush <<END\n*filter\n-D INPUT -m comment --comment \"shaketable:{0}:{1}\" -j "
-          "SHAKETABLE-IN-{1}\n"
+          "-restore --noflush <<END\n*filter\n"
+          "-D INPUT -m comment --comment \"shaketable:{0}:{1}\" -j SHAKETABLE-IN-{1}\n"
+          "-D FORWARD -m comment --comment \"shaketable:{0}:{1}\" -j SHAKETABLE-IN-{1}\n"
           "-F SHAKETABLE-IN-{1}\n-X SHAKETABLE-IN-{1}\nCOMMIT\nEND",
           scene_.run, scene_.fault);
       if (!cut.change.rules4.empty()) add(cut, fault + ": undo IPv4", "iptables" + removal);
@@ -167,13 +168,16 @@ class Cut final : public ActiveFault {
         at.proof.emplace_back("unread", proof.error().message);
         continue;
       }
+      bool gone = false;  // the node undid it by itself, and the counters went with the rules
       const auto dropped = [&](const std::string& rules, const std::optional<std::uint64_t>& packets,
                                const char* family) {
         if (rules.empty()) {
           at.proof.emplace_back(family, "not cut: the node does not speak it");
           return true;
         }
-        at.proof.emplace_back(std::string(family) + "_packets_dropped", static_cast<std::int64_t>(packets.value_or(0)));
+        gone = gone || !packets;
+        if (packets)
+          at.proof.emplace_back(std::string(family) + "_packets_dropped", static_cast<std::int64_t>(*packets));
         return packets.value_or(0) > 0;
       };
       const bool bit4 = dropped(cut.change.rules4, proof->dropped4, "ipv4");
@@ -190,7 +194,10 @@ class Cut final : public ActiveFault {
       }
       at.proof.emplace_back("probes_failed", failed);
       if (!came_through.empty()) at.proof.emplace_back("probes_answered", join(came_through));
-      at.bit = bit4 && bit6 && came_through.empty();
+      if (gone)
+        at.proof.emplace_back("unread", "the rules are not there any more");
+      else
+        at.bit = bit4 && bit6 && came_through.empty();
     }
     std::vector<std::string> idle;
     report.bit = true;
@@ -335,7 +342,11 @@ std::string cut_rules(const std::string& run, std::int64_t fault, const ControlP
     for (const int type : {133, 134, 135, 136})
       rules += fmt::format("-A {} -p ipv6-icmp -m icmp6 --icmpv6-type {} -j RETURN\n", chain, type);
   for (const std::string& address : drop) rules += fmt::format("-A {} -s {} -j DROP\n", chain, address);
-  rules += fmt::format("-I INPUT 1 -m comment --comment \"shaketable:{}:{}\" -j {}", run, fault, chain);
+  // FORWARD too: what runs in a container behind a bridge does not get its packets by INPUT.
+  rules += fmt::format(
+      "-I INPUT 1 -m comment --comment \"shaketable:{0}:{1}\" -j {2}\n"
+      "-I FORWARD 1 -m comment --comment \"shaketable:{0}:{1}\" -j {2}",
+      run, fault, chain);
   return rules;
 }
 

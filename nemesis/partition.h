@@ -18,8 +18,8 @@ class Partition final : public Fault {
 Result<std::unique_ptr<ActiveFault>> make_cut(const Grudge& grudge, const Scene& scene,
                                               std::vector<std::pair<std::string, std::string>> parameters);
 
-// Rules for iptables-restore (or ip6tables-restore) without the last COMMIT: a chain of the fault's own, a jump to it
-// at the head of INPUT. The control path passes first. Empty when `drop` is.
+// Rules for iptables-restore (or ip6tables-restore) without the last COMMIT: a chain of the fault's own, jumps to it
+// at the heads of INPUT and FORWARD. The control path passes first. Empty when `drop` is.
 std::string cut_rules(const std::string& run, std::int64_t fault, const ControlPath& control, bool ipv6,
                       const std::vector<std::string>& drop);
 

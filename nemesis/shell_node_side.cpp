@@ -109,8 +109,9 @@ NodeCleanliness ShellNodeSide::heal() {
     return result;
   }
   if (looked->code != 0) {
-    result.state = Cleanliness::unclean;
-    result.reason = looked->problem("rules of shaketable are still there, or the rules could not be read");
+    const bool seen = looked->has("chains");
+    result.state = seen ? Cleanliness::unclean : Cleanliness::unknown;
+    result.reason = looked->problem(seen ? "rules of shaketable are still there" : "it could not be looked at");
     return result;
   }
   for (const std::string& entry : looked->values("entry")) {
