@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <unistd.h>
+#include <cstdlib>
 
 #include "base/log.h"
 #include "base/random.h"
@@ -21,7 +21,10 @@ ExitCode failed(const Error& error) {
 }
 
 std::string repeat_command(const RunOptions& options, std::uint64_t seed) {
-  std::string command = "shaketable run " + shell_quote(options.plan.path) + fmt::format(" --seed {}", seed);
+  // scripts/shaketable says by which name it was called.
+  const char* called = std::getenv("SHAKETABLE_CALLED");  // NOLINT(concurrency-mt-unsafe): before any other thread
+  std::string command = fmt::format("{} run ", called ? called : "shaketable") + shell_quote(options.plan.path) +
+                        fmt::format(" --seed {}", seed);
   for (const std::string& set : options.plan.set) command += " --set " + shell_quote(set);
   if (!options.plan.nodes_file.empty()) command += " --nodes-file " + shell_quote(options.plan.nodes_file);
   return command;

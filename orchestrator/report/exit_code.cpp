@@ -5,13 +5,13 @@ namespace {
 
 int precedence(ExitCode code) {
   switch (code) {
-    case ExitCode::bad_input:
-      return 6;
     case ExitCode::violation:
-      return 5;
+      return 6;
     case ExitCode::unclean:
-      return 4;
+      return 5;
     case ExitCode::infrastructure:
+      return 4;
+    case ExitCode::bad_input:
       return 3;
     case ExitCode::interrupted:
       return 2;

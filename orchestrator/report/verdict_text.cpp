@@ -74,7 +74,10 @@ std::string judgement_line(const Judgement& judgement) {
 
 std::string judgement_text(const Judgement& judgement) {
   const Verdict& v = judgement.verdict;
-  std::string out = judgement_line(judgement) + "\n";
+  // An explanation begins with the reason; said twice it would be read twice.
+  Judgement head = judgement;
+  if (!v.explanation.empty()) head.verdict.reason.clear();
+  std::string out = judgement_line(head) + "\n";
   if (!v.not_models.empty()) out += fmt::format("  not {}\n", join(v.not_models));
   if (!v.explanation.empty()) {
     out += indented(v.explanation);

@@ -85,8 +85,8 @@ class Program {
   std::unique_ptr<LocalProcess> process_;
 };
 
-inline Said shaketable(const std::vector<std::string>& arguments,
-                       std::chrono::seconds timeout = std::chrono::seconds(60)) {
+inline Said run_shaketable(const std::vector<std::string>& arguments,
+                           std::chrono::seconds timeout = std::chrono::seconds(60)) {
   return Program(arguments).wait(timeout);
 }
 

@@ -18,37 +18,37 @@ bool contains(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("command line: usage errors exit 3, help exits 0") {
-  CHECK(shaketable({}).exit_code == 3);
-  CHECK(shaketable({"shake"}).exit_code == 3);
-  CHECK(shaketable({"run"}).exit_code == 3);
-  CHECK(shaketable({"run", "--no-such-option", "x.yaml"}).exit_code == 3);
-  CHECK(shaketable({"check", "x.jsonl", "--checker", "linearizible"}).exit_code == 3);
-  const Said help = shaketable({"--help"});
+  CHECK(run_shaketable({}).exit_code == 3);
+  CHECK(run_shaketable({"shake"}).exit_code == 3);
+  CHECK(run_shaketable({"run"}).exit_code == 3);
+  CHECK(run_shaketable({"run", "--no-such-option", "x.yaml"}).exit_code == 3);
+  CHECK(run_shaketable({"check", "x.jsonl", "--checker", "linearizible"}).exit_code == 3);
+  const Said help = run_shaketable({"--help"});
   CHECK(help.exit_code == 0);
   CHECK(contains(help.out, "Exit codes: 0 pass, 1 violation found"));
-  CHECK(shaketable({"run", "--help"}).exit_code == 0);
-  CHECK(contains(shaketable({"--version"}).out, "shaketable "));
+  CHECK(run_shaketable({"run", "--help"}).exit_code == 0);
+  CHECK(contains(run_shaketable({"--version"}).out, "shaketable "));
 }
 
 TEST_CASE("command line: what plans can name is listed") {
   for (const char* what : {"faults", "workloads", "checkers", "models", "clients", "systems"}) {
     INFO(what);
-    const Said text = shaketable({"list", what}), json = shaketable({"list", what, "--json"});
+    const Said text = run_shaketable({"list", what}), json = run_shaketable({"list", what, "--json"});
     CHECK(text.exit_code == 0);
     CHECK_FALSE(text.out.empty());
     CHECK(json.out.starts_with("["));
   }
-  CHECK(contains(shaketable({"list", "faults"}).out, "partition"));
-  CHECK(contains(shaketable({"list", "clients"}).out, "etcd"));
-  CHECK(contains(shaketable({"list", "systems"}).out, "etcd"));
-  CHECK(contains(shaketable({"list", "models"}).out, "cas-register"));
+  CHECK(contains(run_shaketable({"list", "faults"}).out, "partition"));
+  CHECK(contains(run_shaketable({"list", "clients"}).out, "etcd"));
+  CHECK(contains(run_shaketable({"list", "systems"}).out, "etcd"));
+  CHECK(contains(run_shaketable({"list", "models"}).out, "cas-register"));
 }
 
 TEST_CASE("command line: a plan with a typo shows the place, the line and a caret") {
   Scratch scratch;
   const std::string plan = scratch / "p.yaml";
   write(plan, "name: p\nsystem: etcd\nworklod: register\ncluster: {lab: {nodes: 3}}\n");
-  const Said said = shaketable({"validate", plan});
+  const Said said = run_shaketable({"validate", plan});
   CHECK(said.exit_code == 3);
   CHECK(contains(said.err, plan + ":3:1: unknown key \"worklod\"; did you mean \"workload\"?\n"));
   CHECK(contains(said.err, "worklod: register\n"));
@@ -58,7 +58,7 @@ TEST_CASE("command line: a plan with a typo shows the place, the line and a care
 TEST_CASE("command line: bad plans get one clear error and exit 3") {
   Scratch scratch;
   const std::string plan = scratch / "p.yaml";
-  CHECK(shaketable({"run", scratch / "absent.yaml"}).exit_code == 3);
+  CHECK(run_shaketable({"run", scratch / "absent.yaml"}).exit_code == 3);
   const char* bad[] = {"",
                        "[",
                        "name: 5: 6\n",
@@ -68,7 +68,7 @@ TEST_CASE("command line: bad plans get one clear error and exit 3") {
   for (const char* text : bad) {
     INFO(text);
     write(plan, text);
-    const Said said = shaketable({"run", plan});
+    const Said said = run_shaketable({"run", plan});
     CHECK(said.exit_code == 3);
     CHECK(contains(said.err, plan));
   }
@@ -77,14 +77,14 @@ TEST_CASE("command line: bad plans get one clear error and exit 3") {
     bomb += std::string(1, c) + ": &" + c + " [*" + char(c - 1) + ", *" + char(c - 1) + ", *" + char(c - 1) + ", *" +
             char(c - 1) + "]\n";
   write(plan, bomb);
-  CHECK(shaketable({"validate", plan}).exit_code == 3);
+  CHECK(run_shaketable({"validate", plan}).exit_code == 3);
 }
 
 TEST_CASE("command line: histories that are none get one clear error and exit 3") {
   Scratch scratch;
   const std::string path = scratch / "history.db";
   auto check = [&](const std::string& file) {
-    const Said said = shaketable({"check", file});
+    const Said said = run_shaketable({"check", file});
     INFO(said.err);
     CHECK(said.exit_code == 3);
     CHECK(contains(said.err, file));
@@ -101,7 +101,7 @@ TEST_CASE("command line: histories that are none get one clear error and exit 3"
   write(lines,
         "{\"type\":\"invoke\",\"process\":0,\"f\":\"read\",\"value\":null}\n{\"type\":\"ok\",\"process\":0,\"f\":"
         "\"read\",\"val");
-  const Said said = shaketable({"check", lines, "--checker", "linearizable"});
+  const Said said = run_shaketable({"check", lines, "--checker", "linearizable"});
   CHECK(said.exit_code == 3);
   CHECK(contains(said.err, lines + ":2:"));
 }
@@ -122,7 +122,7 @@ TEST_CASE("command line: histories of others are judged, alone and several, the 
   auto run = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "check");
     arguments.insert(arguments.end(), by.begin(), by.end());
-    return shaketable(arguments);
+    return run_shaketable(arguments);
   };
   CHECK(run({good}).exit_code == 0);
   CHECK(run({bad}).exit_code == 1);
@@ -135,5 +135,5 @@ TEST_CASE("command line: histories of others are judged, alone and several, the 
   CHECK(contains(json.out, "\"valid\":false"));
   CHECK(contains(json.out, "\"checker\":\"linearizable\""));
   CHECK(contains(json.out, "\"nonlinearizable\""));
-  CHECK(shaketable({"check", good}).exit_code == 3);  // nobody said how
+  CHECK(run_shaketable({"check", good}).exit_code == 3);  // nobody said how
 }

@@ -38,9 +38,9 @@ TEST_CASE("the quickstart is valid on a real etcd cluster, and a second judgemen
   if (not_root()) return;
   Scratch scratch;
   const std::string before = host_network(), out = scratch / "run";
-  const Said run = shaketable({"run", "configs/quickstart.yaml", "--set", "time_limit=20s", "--seed", "11", "--lab",
-                               "test-quickstart", "--out", out, "--junit", scratch / "junit.xml"},
-                              300s);
+  const Said run = run_shaketable({"run", "configs/quickstart.yaml", "--set", "time_limit=20s", "--seed", "11", "--lab",
+                                   "test-quickstart", "--out", out, "--junit", scratch / "junit.xml"},
+                                  300s);
   INFO(run.out << run.err);
   CHECK(run.exit_code == 0);
   CHECK(run.out.starts_with("VALID: etcd kept its promises through "));
@@ -68,16 +68,15 @@ TEST_CASE("the quickstart is valid on a real etcd cluster, and a second judgemen
   CHECK(std::filesystem::exists(out + "/logs/n1"));
   CHECK(contains(content_of(scratch / "junit.xml"), "<testcase"));
 
-  const Said check = shaketable({"check", out});
+  const Said check = run_shaketable({"check", out});
   CHECK(check.exit_code == 0);
   CHECK(check.out.starts_with("VALID: etcd kept its promises through "));
-  CHECK(shaketable({"report", out}).out.starts_with("VALID: "));
+  CHECK(run_shaketable({"report", out}).out.starts_with("VALID: "));
 
   // The history travels: exported, it is judged the same.
-  CHECK(shaketable({"export", out, "--out", scratch / "h.edn", "--format", "edn"}).exit_code == 0);
-  CHECK(
-      shaketable({"check", scratch / "h.edn", "--checker", "linearizable", "--keyed", "--initial", "nil"}).exit_code ==
-      0);
+  CHECK(run_shaketable({"export", out, "--out", scratch / "h.edn", "--format", "edn"}).exit_code == 0);
+  CHECK(run_shaketable({"check", scratch / "h.edn", "--checker", "linearizable", "--keyed", "--initial", "nil"})
+            .exit_code == 0);
 }
 
 TEST_CASE("serializable reads of etcd under partitions are found stale, with a counterexample") {
@@ -91,7 +90,7 @@ TEST_CASE("serializable reads of etcd under partitions are found stale, with a c
   CHECK(run.out.starts_with("INVALID: etcd broke a promise.\n"));
   CHECK(contains(run.out, "linearizable: INVALID"));
   CHECK(contains(run.out, "read"));
-  const Said check = shaketable({"check", out});
+  const Said check = run_shaketable({"check", out});
   CHECK(check.exit_code == 1);
 }
 
@@ -99,7 +98,7 @@ TEST_CASE("a controller that is killed leaves a history that opens and nodes tha
   if (not_root()) return;
   Scratch scratch;
   const std::string out = scratch / "run";
-  REQUIRE(shaketable({"lab", "--lab", "test-killed", "up"}, 120s).exit_code == 0);
+  REQUIRE(run_shaketable({"lab", "--lab", "test-killed", "up"}, 120s).exit_code == 0);
   {
     Program program({"-v", "run", "configs/quickstart.yaml", "--set", "time_limit=60s", "--set",
                      "faults.first_after=1s", "--set", "faults.lasts=30s", "--lab", "test-killed", "--out", out});
@@ -109,16 +108,16 @@ TEST_CASE("a controller that is killed leaves a history that opens and nodes tha
     program.signal(SIGKILL);
     CHECK(program.wait(10s).exit_code == 128 + SIGKILL);
   }
-  const Said heal = shaketable({"heal", "configs/quickstart.yaml", "--lab", "test-killed"}, 60s);
+  const Said heal = run_shaketable({"heal", "configs/quickstart.yaml", "--lab", "test-killed"}, 60s);
   INFO(heal.out << heal.err);
   CHECK(heal.exit_code == 0);
   for (const char* node : {"n1", "n2", "n3", "n4", "n5"})
     for (const char* tool : {"iptables", "ip6tables"}) {
-      const Said rules = shaketable({"lab", "--lab", "test-killed", "ssh", node, tool, "-S"}, 20s);
+      const Said rules = run_shaketable({"lab", "--lab", "test-killed", "ssh", node, tool, "-S"}, 20s);
       CHECK(rules.exit_code == 0);
       CHECK_FALSE(contains(rules.out, "SHAKETABLE"));
     }
-  const Said check = shaketable({"check", out}, 90s);
+  const Said check = run_shaketable({"check", out}, 90s);
   INFO(check.out << check.err);
   CHECK(check.exit_code != 1);
   CHECK(check.exit_code != 3);
@@ -126,7 +125,7 @@ TEST_CASE("a controller that is killed leaves a history that opens and nodes tha
   REQUIRE(file);
   CHECK(file->state() == RunState::interrupted);
   CHECK(file->events() > 0);
-  CHECK(shaketable({"lab", "--lab", "test-killed", "down"}, 60s).exit_code == 0);
+  CHECK(run_shaketable({"lab", "--lab", "test-killed", "down"}, 60s).exit_code == 0);
 }
 
 TEST_CASE("Ctrl-C once ends the load, heals, and judges what there is") {
@@ -147,7 +146,7 @@ TEST_CASE("Ctrl-C once ends the load, heals, and judges what there is") {
 
 TEST_CASE("a dry run prints every command and touches nothing") {
   Scratch scratch;
-  const Said said = shaketable({"run", "configs/quickstart.yaml", "--dry-run", "--out", scratch / "run"});
+  const Said said = run_shaketable({"run", "configs/quickstart.yaml", "--dry-run", "--out", scratch / "run"});
   INFO(said.err);
   CHECK(said.exit_code == 0);
   CHECK(contains(said.out, "n5"));
@@ -162,7 +161,7 @@ TEST_CASE("nodes that cannot be reached end the run with 4, and say which and wh
   std::ofstream(plan) << "name: unreachable\nsystem: etcd\nclient: etcd\nworkload: register\ntime_limit: 5s\n"
                          "cluster:\n  manage: none\n  ssh: {user: root, port: 1, connect_timeout: 2s}\n"
                          "  nodes:\n    - {name: a, host: 127.0.0.1}\n    - {name: b, host: 127.0.0.2}\n";
-  const Said said = shaketable({"run", plan, "--out", scratch / "run"});
+  const Said said = run_shaketable({"run", plan, "--out", scratch / "run"});
   INFO(said.err);
   CHECK(said.exit_code == 4);
   CHECK(contains(said.err, "a: "));
