@@ -13,8 +13,28 @@ double seconds(Nanos duration) {
   return static_cast<double>(duration.count()) / 1e9;
 }
 
+std::vector<std::string> node_names(const ClusterPlan& cluster) {
+  std::vector<std::string> out;
+  for (const NodeSpec& node : cluster.nodes) out.push_back(node.name);
+  if (cluster.lab)
+    for (int i = 1; i <= cluster.lab->nodes; ++i) out.push_back(fmt::format("n{}", i));
+  return out;
+}
+
+Parameters read_options(const Yaml& value, const Place& place, const std::string& fault, const Described& described,
+                        const Plan& plan, Problems& problems) {
+  const std::size_t before = problems.size();
+  Parameters options = read_given(value, place, "the fault " + fault, described, problems);
+  const std::vector<std::string> nodes = node_names(plan.cluster);
+  // No nodes: they are wrong and reported, so nothing can be said about them.
+  if (described.check && !nodes.empty() && problems.size() == before)
+    if (const auto fits = described.check(options, nodes); !fits) problems.add(place, fits.error().message);
+  return options;
+}
+
 // One entry of choose or events: `own` keys (weight; at, for) and exactly one fault.
-std::optional<FaultPlan> read_entry(const YamlPtr& item, const std::vector<std::string>& own, Reading& reading) {
+std::optional<FaultPlan> read_entry(const YamlPtr& item, const std::vector<std::string>& own, Reading& reading,
+                                    const Plan& plan) {
   Problems& problems = reading.problems;
   const auto& known = reading.catalogue.faults;
   FaultPlan fault;
@@ -23,7 +43,7 @@ std::optional<FaultPlan> read_entry(const YamlPtr& item, const std::vector<std::
     if (!described) return std::nullopt;
     const Yaml nothing;
     fault.fault = item->text;
-    fault.options = read_given(nothing, item->place, "the fault " + fault.fault, *described, problems);
+    fault.options = read_options(nothing, item->place, fault.fault, *described, plan, problems);
     return fault;
   }
   if (item->kind != YamlKind::map) {
@@ -60,8 +80,7 @@ std::optional<FaultPlan> read_entry(const YamlPtr& item, const std::vector<std::
   if (own.front() == "weight") fields.number("weight", fault.weight, {0, 1e9});
   if (!chosen) return std::nullopt;
   fault.fault = chosen->key;
-  fault.options =
-      read_given(*chosen->value, chosen->place, "the fault " + fault.fault, known.at(fault.fault), problems);
+  fault.options = read_options(*chosen->value, chosen->place, fault.fault, known.at(fault.fault), plan, problems);
   return fault;
 }
 
@@ -92,7 +111,7 @@ void read_random(Fields& fields, Reading& reading, Plan& plan) {
   double sum = 0;
   bool all = true;
   for (const YamlPtr& item : choose->items) {
-    auto fault = read_entry(item, {"weight"}, reading);
+    auto fault = read_entry(item, {"weight"}, reading, plan);
     all = all && fault;
     if (!fault) continue;
     sum += fault->weight;
@@ -117,7 +136,7 @@ void read_timeline(Fields& fields, Reading& reading, Plan& plan) {
     return;
   }
   for (const YamlPtr& item : events->items) {
-    auto fault = read_entry(item, {"at", "for"}, reading);
+    auto fault = read_entry(item, {"at", "for"}, reading, plan);
     if (item->kind != YamlKind::map) continue;
     Nanos at{0}, lasts{0};
     Fields times(*item, item->place, "an event", problems);

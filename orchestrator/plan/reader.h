@@ -4,6 +4,7 @@
 // line and a caret; the first Problems::kShown are shown.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct Described {
   std::vector<ParameterSpec> parameters;
   // The parameter that `partition: halves` means; empty: there is no short form. Must be one of `parameters`.
   std::string main_parameter;
+  // Faults: whether these options fit a cluster of these nodes, by name. Empty: whatever the description allows does.
+  std::function<Result<void>(const Parameters&, const std::vector<std::string>& nodes)> check = {};
 };
 
 // What this program has. The plan library knows none of it by itself, so that it depends on base only.

@@ -11,6 +11,9 @@
 namespace shaketable {
 namespace {
 
+// Those that every node has; the file's own lists and options come to them.
+const std::vector<std::string> kVariables{"node", "ip", "ip6", "index", "count", "data", "log", "run"};
+
 // The names of systems/*.yaml below a directory.
 std::vector<std::string> systems_in(const std::string& directory) {
   std::vector<std::string> out;
@@ -51,6 +54,9 @@ void read_lists(Fields& fields, std::map<std::string, SystemList>& out) {
   }
   for (const YamlEntry& entry : map->entries) {
     SystemList list;
+    if (std::find(kVariables.begin(), kVariables.end(), entry.key) != kVariables.end())
+      fields.problems().add(
+          entry.place, fmt::format("a list cannot be named \"{}\": every node has a variable of that name", entry.key));
     if (entry.value->kind == YamlKind::scalar) {
       list.each = entry.value->text;
     } else if (entry.value->kind == YamlKind::map) {
@@ -74,7 +80,7 @@ void read_lists(Fields& fields, std::map<std::string, SystemList>& out) {
 void check_expressions(const Yaml* node, const std::vector<std::string>& expressions, Problems& problems) {
   for (std::size_t i = 0; i < expressions.size(); ++i) {
     try {
-      const std::regex expression(expressions[i]);
+      const std::regex expression(expressions[i], std::regex::extended);
     } catch (const std::regex_error& error) {
       const Place& place = node->kind == YamlKind::list ? node->items[i]->place : node->place;
       problems.add(place,
@@ -101,16 +107,23 @@ class Variables {
   }
 
  private:
+  // `\{{` stands for two braces.
   void check_text(const std::string& text, const Place& place) {
-    for (std::size_t at = 0; (at = text.find("{{", at)) != std::string::npos;) {
+    for (std::size_t at = 0; (at = text.find("{{", at)) != std::string::npos; at += 2) {
+      if (at > 0 && text[at - 1] == '\\') continue;
       const std::size_t end = text.find("}}", at);
-      const std::string name = text.substr(at + 2, end == std::string::npos ? 20 : end - at - 2);
-      if (end == std::string::npos)
-        problems_.add(found_again("{{" + name, place), "this \"{{\" has no \"}}\"");
-      else if (std::find(known_.begin(), known_.end(), name) == known_.end())
-        problems_.add(found_again("{{" + name, place),
+      if (end == std::string::npos) {
+        problems_.add(found_again(text.substr(at, text.find('\n', at) - at), place),
+                      "this \"{{\" has no \"}}\"; braces that are meant as such are written \\{{");
+        continue;
+      }
+      const std::string inside = text.substr(at + 2, end - at - 2);
+      const std::size_t begin = inside.find_first_not_of(" \t");
+      const std::string name =
+          begin == std::string::npos ? "" : inside.substr(begin, inside.find_last_not_of(" \t") + 1 - begin);
+      if (std::find(known_.begin(), known_.end(), name) == known_.end())
+        problems_.add(found_again("{{" + inside, place),
                       fmt::format("there is no variable \"{{{{{}}}}}\"{}", name, did_you_mean(name, known_)));
-      at += 2;
     }
   }
 
@@ -124,7 +137,7 @@ class Variables {
   }
 
   Problems& problems_;
-  std::vector<std::string> known_{"node", "ip", "ip6", "index", "count", "data", "log", "run"};
+  std::vector<std::string> known_ = kVariables;
 };
 
 }  // namespace

@@ -86,6 +86,14 @@ TEST_CASE("a random schedule must be able to do something, within the limits") {
         "                           ^");
 }
 
+TEST_CASE("a fault that the cluster is too small for is told where it stands") {
+  CHECK(complaint(
+            minimal("cluster: {lab: {nodes: 1}}\nfaults: {schedule: random, choose: [kill, partition: halves]}\n")) ==
+        "plan.yaml:4:43: partition needs at least 2 nodes, and there is only n1\n"
+        "faults: {schedule: random, choose: [kill, partition: halves]}\n"
+        "                                          ^");
+}
+
 TEST_CASE("the events of a timeline lie within the load") {
   CHECK(complaint(minimal("time_limit: 30s\n"
                           "faults:\n"

@@ -54,6 +54,10 @@ Catalogue make() {
                           spec("spread", ParameterType::duration_range, DurationRange{}),
                           spec("fill", ParameterType::size, std::uint64_t{1024})},
                          ""};
+  out.faults["partition"].check = [](const Parameters&, const std::vector<std::string>& nodes) -> Result<void> {
+    if (nodes.size() < 2) return bad_input("partition needs at least 2 nodes, and there is only " + nodes.front());
+    return {};
+  };
   out.faults["kill"] = {"kills processes", {}, ""};
 
   out.checkers["linearizable"] = {

@@ -65,7 +65,7 @@ TEST_CASE("what is wrong with a system's file is told at its place") {
   const std::string path = scratch.write("s.yaml",
                                          "about: no name\n"
                                          "options: [a]\n"
-                                         "lists: {members: {separator: \",\"}, others: [a]}\n"
+                                         "lists: {members: {separator: \",\"}, others: [a], ip: x}\n"
                                          "files: {etc/etcd.conf: x}\n"
                                          "start: [a, b]\n"
                                          "log_findings: [fine, \"(open\"]\n"
@@ -81,12 +81,16 @@ TEST_CASE("what is wrong with a system's file is told at its place") {
             "         ^\n" +
             path +
             ":3:9: the list \"members\" needs \"each\": the text for one node\n"
-            "lists: {members: {separator: \",\"}, others: [a]}\n"
+            "lists: {members: {separator: \",\"}, others: [a], ip: x}\n"
             "        ^\n" +
             path +
             ":3:44: the list \"others\" must be a text for one node, or a map with each and separator, not a list\n"
-            "lists: {members: {separator: \",\"}, others: [a]}\n"
+            "lists: {members: {separator: \",\"}, others: [a], ip: x}\n"
             "                                           ^\n" +
+            path +
+            ":3:49: a list cannot be named \"ip\": every node has a variable of that name\n"
+            "lists: {members: {separator: \",\"}, others: [a], ip: x}\n"
+            "                                                ^\n" +
             path +
             ":4:9: files: \"etc/etcd.conf\" must be an absolute path on the node\n"
             "files: {etc/etcd.conf: x}\n"
@@ -114,7 +118,9 @@ TEST_CASE("a variable that nobody fills in is found in the line that uses it") {
                                          "start: |\n"
                                          "  # first\n"
                                          "  run --name {{nodes}} --quota {{option.qouta}} --peers {{members}}\n"
-                                         "stop: end {{node\n");
+                                         "stop: end {{node\n"
+                                         "teardown: fine \\{{ and {{ node }}\n"
+                                         "pids: \"{{}}\"\n");
   CHECK(read_system(path).error().message ==
         path +
             ":6:14: there is no variable \"{{nodes}}\"; did you mean \"node\"?\n"
@@ -125,9 +131,13 @@ TEST_CASE("a variable that nobody fills in is found in the line that uses it") {
             "  run --name {{nodes}} --quota {{option.qouta}} --peers {{members}}\n"
             "                               ^\n" +
             path +
-            ":7:11: this \"{{\" has no \"}}\"\n"
+            ":7:11: this \"{{\" has no \"}}\"; braces that are meant as such are written \\{{\n"
             "stop: end {{node\n"
-            "          ^");
+            "          ^\n" +
+            path +
+            ":9:8: there is no variable \"{{}}\"\n"
+            "pids: \"{{}}\"\n"
+            "       ^");
 }
 
 TEST_CASE("systems are found by name, and the first directory wins") {
