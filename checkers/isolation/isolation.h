@@ -94,6 +94,11 @@ Result<Verdict> check_list_append(const History& history, const IsolationOptions
 Result<Verdict> check_rw_register(const History& history, const IsolationOptions& options, const Budget& budget = {},
                                   Pool* pool = nullptr);
 
+// A cycle as a picture: `details` are those of an anomaly that is a cycle ("cycle", "steps", "transactions"); empty
+// text for any other. The SVG stands alone, and scales with its frame.
+std::string cycle_dot(const Value& details);
+std::string cycle_svg(const Value& details);
+
 // Levels judged on registers by what a session can see, not by a dependency graph. Sound and complete for histories
 // whose writes are unique: an answer of valid means that a commit order exists which explains every read.
 enum class WeakLevel : std::uint8_t {

@@ -193,7 +193,7 @@ TEST_CASE("weak levels agree with a search through all orders") {
   constexpr Store kStores[] = {Store::snapshot, Store::dirty, Store::stale};
   Random random(23);
   std::map<std::string, std::size_t> valid, invalid;
-  for (int round = 0; round < rounds(1200); ++round) {
+  for (int round = 0; round < rounds(2400); ++round) {
     SmallHistory history = draw(random, false, 5, kStores[round % 3]);
     // Half of the histories are of single operations, for which the session guarantees were made.
     if (round % 2 == 0) {
