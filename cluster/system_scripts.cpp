@@ -18,7 +18,10 @@ for p in $packages; do
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
 done
 [ -z "$missing" ] && exit 0
-command -v apt-get >/dev/null || { echo "missing:$missing; there is no apt-get here: install them by hand" >&2; exit 1; }
+if ! command -v apt-get >/dev/null; then
+  echo "missing:$missing; there is no apt-get here: install them by hand" >&2
+  exit 1
+fi
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ] || grep -q 'made by shaketable' $policy; then
   printf '#!/bin/sh\n# made by shaketable for one installation\nexit 101\n' >$policy

@@ -6,6 +6,12 @@
 #include "cluster/ssh_remote.h"
 #include "tests/cluster/ssh/own_sshd.h"
 
+// libssh 0.10.6 loses one buffer when it asks an agent that holds no key. A session that is lost shows by its other
+// parts.
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:ssh_buffer_new\n";
+}
+
 using namespace shaketable;
 using namespace shaketable::testing;
 using namespace std::chrono_literals;
