@@ -164,9 +164,9 @@ Result<void> ShellNodeSide::open_shell() {
   shell_.reset();
   auto shell = remote_.open_shell(true);
   if (!shell) return tl::unexpected(shell.error());
-  shell_ = std::move(*shell);
+  shell_ = std::move(*shell);  // before call(), which would open one
   // A restore command that died must not take the shell with it.
-  auto sourced = call("trap '' PIPE; . /run/shaketable/node.sh", kCallTimeout);
+  auto sourced = call("trap '' PIPE; [ -r /run/shaketable/node.sh ] && . /run/shaketable/node.sh", kCallTimeout);
   if (!sourced) return tl::unexpected(sourced.error());
   if (sourced->code != 0) {
     shell_.reset();
@@ -193,8 +193,9 @@ Result<std::vector<std::string>> ShellNodeSide::receive(const std::string& end, 
 }
 
 Result<ShellNodeSide::Answer> ShellNodeSide::call(std::string_view what, Nanos timeout) {
-  if (!shell_)
-    if (auto opened = open_shell(); !opened) return tl::unexpected(opened.error());
+  // A guard whose lease ran out took the script with it.
+  if (!shell_ && !open_shell())
+    if (auto installed = install(); !installed) return tl::unexpected(installed.error());
   const std::string end = fmt::format("st-end {} ", ++calls_);
   if (auto sent = shell_->send(fmt::format("{{ {}; }} </dev/null; echo \"{}$?\"\n", what, end)); !sent) {
     shell_.reset();

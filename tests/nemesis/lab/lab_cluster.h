@@ -2,6 +2,7 @@
 // A lab for the tests of this folder, and hands on its nodes that are not the nemesis's.
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <map>
 #include <set>
@@ -19,6 +20,13 @@ struct Hearing {
   std::map<std::string, std::set<std::string>> udp4, udp6;  // one way: datagrams that arrived
   std::map<std::string, std::set<std::string>> tcp4, tcp6;  // caller -> those it could connect to: needs both ways
 };
+
+// Without root the test says why it is skipped.
+#define SKIP_WITHOUT_LAB()               \
+  if (geteuid() != 0) {                  \
+    WARN("skipped: the lab needs root"); \
+    return;                              \
+  }
 
 class LabCluster {
  public:

@@ -86,16 +86,19 @@ void see_it_bite_and_gone(LabCluster& lab, const std::string& shape, std::vector
 }  // namespace
 
 TEST_CASE("every shape bites on IPv4 and IPv6, and is gone afterwards") {
+  SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   for (const std::string& shape : shape_names()) see_it_bite_and_gone(lab, shape);
 }
 
 TEST_CASE("every node isolated from every other: the controller still reaches all") {
+  SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   see_it_bite_and_gone(lab, "isolate", lab.names());
 }
 
 TEST_CASE("rules and chains of others stay as they are, even those that look alike") {
+  SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   for (const char* tables : {"iptables", "ip6tables"}) {
     const std::string t = tables;
@@ -113,6 +116,7 @@ TEST_CASE("rules and chains of others stay as they are, even those that look ali
 }
 
 TEST_CASE("a node whose iptables is the legacy one") {
+  SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   if (!lab.try_run(1, "iptables-legacy -S").succeeded()) {
     WARN("skipped: no iptables-legacy here");
@@ -129,6 +133,7 @@ TEST_CASE("a node whose iptables is the legacy one") {
 }
 
 TEST_CASE("a foreign rule that is taken away meanwhile is told, not covered up") {
+  SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   lab.run(2, "iptables -A INPUT -p udp --dport 9997 -j DROP");
   Working work(lab, one_partition("isolate", 60s, 1, {"n3"}));
@@ -149,6 +154,7 @@ TEST_CASE("a foreign rule that is taken away meanwhile is told, not covered up")
 }
 
 TEST_CASE("a node whose disk is full: the fault is refused and nothing is changed") {
+  SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   const std::string before = lab.rules(0);
   Cluster cluster = lab.connect();
@@ -173,6 +179,7 @@ TEST_CASE("a node whose disk is full: the fault is refused and nothing is change
 }
 
 TEST_CASE("a partition longer than the hard maximum is refused; the node itself ends one that is not ended") {
+  SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   NemesisOptions options = lab_options(5s);
   options.longest_fault = 3s;
@@ -202,4 +209,27 @@ TEST_CASE("a partition longer than the hard maximum is refused; the node itself 
   thread.join();
   CHECK(log.last().nodes.front().notes.find("by itself") != std::string::npos);
   require_clean(nemesis.heal_all());
+}
+
+TEST_CASE("the way to a node is cut for longer than the lease: the node undoes the fault by itself") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  Working work(lab, one_partition("isolate", 60s, 1, {"n1"}), lab_options(3s));
+  if (!work.prepared) FAIL(work.prepared.error().message);
+  REQUIRE(work.log.wait_until_applied(20s));
+  const std::string controller(kLabControllerAddress);
+  lab.run(0, "setsid sh -c 'iptables -I INPUT 1 -s " + controller +
+                 " -j DROP; sleep 7; iptables -S >/tmp/seen; iptables -D INPUT -s " + controller +
+                 " -j DROP' </dev/null >/dev/null 2>&1 &");
+  std::this_thread::sleep_for(9s);
+  CHECK(lab.run(0, "cat /tmp/seen").find("SHAKETABLE") == std::string::npos);
+  // The others heard their leases renewed all the time.
+  CHECK(lab.run(1, "iptables -S").find("SHAKETABLE") != std::string::npos);
+  work.stop();
+  INFO(work.log.last().notes);
+  CHECK(work.log.last().undone == Undone::verified);
+  CHECK(work.log.last().nodes.front().node == "n1");
+  CHECK(work.log.last().nodes.front().notes.find("by itself") != std::string::npos);
+  require_clean(work.nemesis.heal_all());
+  CHECK(lab.traces().empty());
 }
