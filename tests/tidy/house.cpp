@@ -169,10 +169,28 @@ std::vector<std::string> heavy_headers(const File& file) {
 std::vector<std::string> wide_lines(const File& file) {
   std::vector<std::string> out;
   const std::vector<std::string> all = lines(file.text);
+  std::string
+      raw_end;  // of the raw string that we are in: its lines are another language's, and a break may change them
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto width = static_cast<std::size_t>(std::count_if(
-        all[i].begin(), all[i].end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-    if (width > kWidth) out.push_back(finding(file, i + 1, fmt::format("{} characters, more than {}", width, kWidth)));
+    const std::string& line = all[i];
+    bool raw = !raw_end.empty();
+    for (std::size_t at = 0; at != std::string::npos;) {
+      if (raw_end.empty()) {
+        at = line.find("R\"", at);
+        const std::size_t open = at == std::string::npos ? at : line.find('(', at);
+        if (open == std::string::npos) break;
+        raw_end = ")" + line.substr(at + 2, open - at - 2) + "\"";
+        at = open;
+        raw = true;
+      } else if ((at = line.find(raw_end, at)) != std::string::npos) {
+        at += raw_end.size();
+        raw_end.clear();
+      }
+    }
+    const auto width = static_cast<std::size_t>(
+        std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    if (width > kWidth && !raw)
+      out.push_back(finding(file, i + 1, fmt::format("{} characters, more than {}", width, kWidth)));
   }
   return out;
 }

@@ -33,6 +33,13 @@ TEST_CASE("wide lines count characters, not bytes") {
   CHECK(wide_lines({"a.cpp", "x\n" + umlauts + "!\n"}) == Findings{"a.cpp:2: 121 characters, more than 120"});
 }
 
+TEST_CASE("the lines of a raw string may be wide, the next line may not") {
+  const std::string wide(130, 'x');
+  CHECK(wide_lines({"a.cpp", "f(R\"(\n" + wide + "\n)\");\n" + wide + "\n"}) ==
+        Findings{"a.cpp:4: 130 characters, more than 120"});
+  CHECK(wide_lines({"a.cpp", "f(R\"x(a)x\");\n" + wide + "\n"}).size() == 1);
+}
+
 TEST_CASE("leftovers are found") {
   CHECK(leftovers({"a.cpp", std::string("int x;  // TO") + "DO: think\n"}).size() == 1);
 }
