@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "nemesis/fault.h"
 #include "nemesis/faults.h"
 #include "orchestrator/judge/judge.h"
 #include "workloads/clients/registry.h"
@@ -14,7 +15,12 @@ const Catalogue& catalogue() {
     Catalogue made;
     for (const ClientInfo& info : clients()) made.clients[info.name] = {info.about, info.parameters, ""};
     for (const WorkloadInfo& info : workloads()) made.workloads[info.name] = {info.about, info.parameters, ""};
-    for (const FaultInfo& info : faults()) made.faults[info.name] = {info.about, info.parameters, info.main_parameter};
+    for (const FaultInfo& info : faults())
+      made.faults[info.name] = {
+          info.about, info.parameters, info.main_parameter,
+          [fault = find_fault(info.name)](const Parameters& options, const std::vector<std::string>& nodes) {
+            return fault->check(options, nodes);
+          }};
     for (const CheckerInfo& info : checkers()) made.checkers[info.name] = {info.about, info.parameters, ""};
     return made;
   }();
