@@ -131,6 +131,21 @@ TEST_CASE("five members of etcd: started, healthy, led, killed, paused, resumed,
     REQUIRE(error_of(etcd.start_all()) == "fine");
     REQUIRE(etcd.wait_until_healthy(clock, 60s, {}));
 
+    // An etcd that somebody else started has no pid file of ours: it is found all the same, by who may not stop it.
+    const auto on_n1 = [&](const std::string& script) {
+      Command command;
+      command.script = script;
+      return cluster.node(0).run(command).get().describe();
+    };
+    System guest(setting.etcd, cluster, false, {});
+    const ProcessId ours = guest.processes({"n1"}).value().front();
+    CHECK(on_n1("cd /run/shaketable/etcd && mv pid aside") == "exit code 0");
+    const auto found = guest.processes({"n1"}).value();
+    CHECK(on_n1("cd /run/shaketable/etcd && mv aside pid") == "exit code 0");
+    REQUIRE(found.size() == 1);
+    CHECK(found.front().pid == ours.pid);
+    CHECK_FALSE(guest.stop({"n1"}));
+
     REQUIRE(error_of(etcd.stop(all)) == "fine");
     CHECK(etcd.processes(all).value().empty());
     CHECK(sick(etcd) == all);
