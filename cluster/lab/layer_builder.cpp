@@ -81,41 +81,35 @@ Result<void> prepare_root(const std::string& root) {
   // Without these, maintainer scripts would start the services that they install.
   if (auto written = write_file(root + "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0755); !written)
     return written;
-  // The resolver's file is often a link to somewhere below /run, which is fresh here.
+  // The resolver's file is often a link to somewhere below /run, which is fresh here; in a container these two are
+  // mounts, which an overlay does not see.
   std::error_code error;
-  const fs::path resolver = fs::canonical("/etc/resolv.conf", error);
-  if (!error && !resolver.string().starts_with("/etc/")) {
-    const Result<std::string> content = read_file(resolver);
+  for (const char* name : {"/etc/resolv.conf", "/etc/hosts"}) {
+    const fs::path path = fs::canonical(name, error);
+    if (error) continue;
+    const Result<std::string> content = read_file(path);
     if (!content) return Failure(content.error());
-    if (auto made = make_directory(root + resolver.parent_path().string()); !made) return made;
-    if (auto written = write_file(root + resolver.string(), *content); !written) return written;
+    if (auto made = make_directory(root + path.parent_path().string()); !made) return made;
+    if (auto written = write_file(root + path.string(), *content); !written) return written;
   }
-  for (const char* directory : {"/tmp/debs", "/tmp/debs/partial", "/tmp/lists", "/tmp/apt-cache", "/var/lib/apt",
-                                "/var/lib/apt/lists", "/var/log/apt", "/run/systemd"})
+  for (const char* directory : {"/tmp/debs", "/var/lib/apt", "/var/lib/apt/lists", "/var/log/apt"})
     if (auto made = make_directory(root + directory); !made) return made;
   return {};
 }
 
 std::vector<std::string> apt_get(const std::vector<std::string>& words) {
-  // Lists are read from the host's through an overlay and kept out of the layer; the sandbox user of apt could not
-  // enter our directories; a mirror that does not answer should be named soon.
-  std::vector<std::string> all = {"apt-get",
-                                  "-q",
-                                  "-y",
-                                  "-o",
-                                  "APT::Sandbox::User=root",
-                                  "-o",
-                                  "Dir::Cache::archives=/tmp/debs/",
-                                  "-o",
-                                  "Acquire::Retries=2",
-                                  "-o",
-                                  "Acquire::http::Timeout=30",
-                                  "-o",
-                                  "Acquire::https::Timeout=30",
-                                  "-o",
-                                  "Acquire::Languages=none",
-                                  "-o",
-                                  "APT::Keep-Downloaded-Packages=true"};
+  std::vector<std::string> all = {"apt-get", "-q", "-y"};
+  for (const char* option : {
+           "APT::Sandbox::User=root",          // apt's own user could not enter our directories
+           "Dir::Cache::archives=/tmp/debs/",  // kept beside the layer, for nodes that run
+           "APT::Keep-Downloaded-Packages=true",
+           "Acquire::Retries=2",  // a mirror that does not answer is to be named soon
+           "Acquire::http::Timeout=30", "Acquire::https::Timeout=30", "Acquire::Languages=none",
+           "APT::Update::Error-Mode=any",  // else a failed update ends with exit code 0
+       }) {
+    all.emplace_back("-o");
+    all.emplace_back(option);
+  }
   all.insert(all.end(), words.begin(), words.end());
   return all;
 }
@@ -136,7 +130,8 @@ Result<void> install(const std::vector<std::string>& packages, bool have_lists) 
   if (*code == 0) return {};
   if (*updated != 0)
     return infrastructure(
-        "apt-get cannot fetch the lists of packages: does this machine reach its mirrors (/etc/apt)?");
+        "apt-get cannot install them, nor fetch all lists of packages: does this machine reach its mirrors "
+        "(/etc/apt)?");
   return infrastructure("apt-get cannot install them");
 }
 
@@ -146,7 +141,6 @@ Result<void> make_layer(const std::string& layer, const std::vector<std::string>
   RootTree tree;
   tree.layer = layer;
   tree.write_to_layer = true;
-  // The root's own mount hides `work`, so the overlays' work directories cannot be inside it.
   tree.at = layer + "/place";
   if (auto made = make_directory(tree.at); !made) return made;
   if (auto done = build_root_tree(tree); !done) return done;
