@@ -57,7 +57,7 @@ void read_safety(Fields& top, Plan& plan) {
   fields.duration("longest_fault", safety.longest_fault, {1, kDay});
   fields.texts("allowed_hosts", safety.allowed_hosts);
   int max_faulty = 0;
-  fields.integer("max_faulty", max_faulty, {0, 256});
+  fields.integer("max_faulty", max_faulty, {1, 256});
   if (const YamlEntry* most = entry->value->find("max_faulty"); most && most->value->kind == YamlKind::scalar)
     safety.max_faulty = max_faulty;
   fields.finish();
