@@ -55,6 +55,7 @@ class Lab {
   static Result<LabStatus> status(const std::string& name);
   static std::vector<std::string> names();  // labs that run, sorted
   // Puts packages into every node of a running lab; they are there at once. Nothing is started by their scripts.
+  // Before enter_network(): apt-get needs the way to its mirrors.
   static Result<void> install(const std::string& name, const std::vector<std::string>& packages);
   // Moves THIS process into the lab's network namespace, so that the nodes can be reached. Call before any thread is
   // started (other threads stay where they are); cannot be undone.

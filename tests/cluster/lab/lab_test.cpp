@@ -237,6 +237,9 @@ TEST_CASE("killing the lab's first process takes everything along") {
   const auto processes = descendants(lab.status.first_process);
   CHECK(processes.size() >= 8);
   CHECK_FALSE(loop_files(lab.status.directory).empty());
+  REQUIRE(kill(lab.status.node_processes.at(0), SIGKILL) == 0);  // one node alone first
+  CHECK(eventually([&] { return Lab::status(lab.name)->node_processes.at(0) == 0; }));
+  CHECK(ssh(lab.name, "n3", "hostname").out == "n3\n");
   REQUIRE(kill(lab.status.first_process, SIGKILL) == 0);
   CHECK(eventually([&] { return std::none_of(processes.begin(), processes.end(), lab::is_alive); }));
   CHECK(eventually([&] { return loop_files(lab.status.directory).empty(); }));
