@@ -11,7 +11,7 @@
 namespace shaketable::aggregate {
 
 const Value& Call::answer() const {
-  static const Value nil;
+  static const Value nil{};
   return ok() && completion ? completion->value : nil;
 }
 
