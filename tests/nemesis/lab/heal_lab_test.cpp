@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "base/random.h"
-#include "lab_cluster.h"
 #include "nemesis/partition.h"
+#include "tests/nemesis/lab/lab_cluster.h"
 
 using namespace shaketable;
 using namespace shaketable::testing;

@@ -1,4 +1,4 @@
-#include "lab_cluster.h"
+#include "tests/nemesis/lab/lab_cluster.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "lab_cluster.h"
 #include "nemesis/grudge.h"
+#include "tests/nemesis/lab/lab_cluster.h"
 
 using namespace shaketable;
 using namespace shaketable::testing;
