@@ -59,7 +59,7 @@ struct IsolationOptions {
   // For VersionOrder::transaction_order: index of a completion in the history -> its place. Others are unordered.
   std::map<std::int64_t, std::int64_t> transaction_order;
 
-  std::uint64_t search_steps_max = 50'000'000;  // edges visited in search of the shortest cycles; deterministic
+  std::uint64_t search_steps_max = 20'000'000;  // edges visited in search of the shortest cycles; deterministic
   std::size_t examples_max = 8;                 // shown for each anomaly; all are counted
 };
 
