@@ -39,7 +39,8 @@ Result<Child> start_child(const std::vector<std::string>& arguments, const std::
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return system_failure("cannot create a pipe");
   Descriptor ours(ends[0]), theirs(ends[1]);
-  if (theirs.get() == kReportDescriptor) {  // dup2 onto itself would leave it close-on-exec
+  // Out of the way of 0 to 2, which are opened anew below; and dup2 onto itself would leave it close-on-exec.
+  if (theirs.get() <= kReportDescriptor) {
     const int moved = fcntl(theirs.get(), F_DUPFD_CLOEXEC, kReportDescriptor + 1);
     if (moved < 0) return system_failure("cannot duplicate a descriptor");
     theirs = Descriptor(moved);
@@ -48,6 +49,7 @@ Result<Child> start_child(const std::vector<std::string>& arguments, const std::
   std::vector<std::string> words = {std::string(kProgram), std::string(kVerb)};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
