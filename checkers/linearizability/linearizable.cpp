@@ -130,12 +130,25 @@ class Check {
 
   // Polynomial where the history qualifies. False when it does not.
   bool decide_directly(Case& c) {
-    if (!c.model->is_register()) return false;
-    const std::optional<bool> linearizable = lin::linearizable_by_zones(*c.problem);
+    const lin::Problem& problem = *c.problem;
+    const std::size_t end = problem.events.size();
+    const std::optional<bool> linearizable =
+        c.model->is_register() ? lin::linearizable_by_zones(problem) : c.model->decide(problem, end, values_);
     if (!linearizable) return false;
     c.outcome = *linearizable ? Outcome::valid : Outcome::invalid;
     c.decided = c.stop;
-    if (!*linearizable) c.failed = lin::first_zone_failure(*c.problem).failed;
+    if (*linearizable) return true;
+    if (c.model->is_register()) {
+      c.failed = lin::first_zone_failure(problem).failed;
+      return true;
+    }
+    // No prefix of a linearizable history fails: the first that does is found by halving.
+    std::size_t good = 0, bad = end;
+    while (bad - good > 1) {
+      const std::size_t middle = (good + bad) / 2;
+      (c.model->decide(problem, middle, values_).value_or(true) ? good : bad) = middle;
+    }
+    c.failed = bad - 1;
     return true;
   }
 

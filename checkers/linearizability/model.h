@@ -56,6 +56,13 @@ class Model {
   // The registers' own engines apply: state = {value}, calls are of RegisterCall (register_space.h).
   virtual bool is_register() const { return false; }
 
+  // The verdict on the first `end` events, where there is a faster way to it than searching; nothing when the history
+  // does not qualify. Calls that are open at `end` may take effect, with the result they will have. If it answers for
+  // the whole history that it is not linearizable, it answers for every prefix.
+  virtual std::optional<bool> decide(const Problem&, std::size_t /*end*/, const Interner&) const {
+    return std::nullopt;
+  }
+
   // P-compositionality (Herlihy & Wing 1990, theorem 1; Horn & Kroening 2015): objects that the history shows to be
   // independent of each other, each judged on its own, with the model that fits it. Empty: it is one object.
   virtual std::vector<Part> split(const Problem&, Interner&) const { return {}; }

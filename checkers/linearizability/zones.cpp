@@ -155,7 +155,12 @@ ZoneFailure first_zone_failure(const Problem& problem) {
     }
     const std::uint32_t low = c.first_completion, high = c.last_invocation;
     if (high < low) {
+      // Its low end may have moved into a forward zone that ends after it.
       backward.set(r, high);
+      const auto after = forward.upper_bound(high);
+      if (after == forward.begin()) continue;
+      const Id around = std::prev(after)->second;
+      if (clusters[static_cast<std::size_t>(around)].last_invocation > low) return {i, call.a, around};
       continue;
     }
     backward.set(r, 0);

@@ -1,5 +1,6 @@
 #include "checkers/linearizability/models/collections.h"
 #include "checkers/linearizability/models/models.h"
+#include "checkers/linearizability/models/put_take_decide.h"
 
 namespace shaketable::linearizability {
 
@@ -8,6 +9,10 @@ namespace {
 class FifoQueue final : public PutTakeModel {
  public:
   using PutTakeModel::PutTakeModel;
+
+  std::optional<bool> decide(const Problem& problem, std::size_t end, const Interner&) const override {
+    return queue_linearizable(problem, problem.initial, end, true);
+  }
 
   bool step(const State& before, const Call& call, const Interner&, State& after) const override {
     switch (call.f) {

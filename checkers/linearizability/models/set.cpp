@@ -1,15 +1,17 @@
+#include <unordered_map>
+
 #include "checkers/linearizability/models/collections.h"
 #include "checkers/linearizability/models/models.h"
+#include "checkers/linearizability/models/set.h"
 
 namespace shaketable::linearizability {
 
 namespace {
 
-// a: the value, or for a read the id of the set read. b: what was answered, 0 or 1; -1: nothing that says anything.
-constexpr std::uint8_t kAdd = 0;
-constexpr std::uint8_t kRemove = 1;
-constexpr std::uint8_t kContains = 2;
-constexpr std::uint8_t kRead = 3;
+constexpr std::uint8_t kAdd = SetCall::kAdd;
+constexpr std::uint8_t kRemove = SetCall::kRemove;
+constexpr std::uint8_t kContains = SetCall::kContains;
+constexpr std::uint8_t kRead = SetCall::kRead;
 
 class Set final : public Model {
  public:
@@ -74,6 +76,39 @@ class Set final : public Model {
     return call.f == kContains || call.f == kRead || (call.f != kContains && call.b == 0);
   }
   bool total(const Call& call) const override { return call.f <= kRemove && call.b < 0; }
+
+  std::optional<bool> decide(const Problem& problem, std::size_t end, const Interner& values) const override {
+    return growing_set_linearizable(problem, end, values);
+  }
+
+  // Without reads of the whole, each value is an object of its own.
+  std::vector<Part> split(const Problem& problem, Interner&) const override {
+    for (const Op& op : problem.ops)
+      if (!op.dropped && op.call.f == kRead) return {};
+    std::unordered_map<Id, std::size_t> part_of;
+    std::vector<Part> parts;
+    std::vector<std::pair<std::size_t, std::uint32_t>> place(problem.ops.size());
+    for (std::size_t i = 0; i < problem.ops.size(); ++i) {
+      const Op& op = problem.ops[i];
+      if (op.dropped) continue;
+      const auto [entry, fresh] = part_of.emplace(op.call.a, parts.size());
+      if (fresh) {
+        Part part;
+        part.problem.key = problem.key;
+        part.problem.keyed = problem.keyed;
+        if (std::binary_search(problem.initial.begin(), problem.initial.end(), op.call.a))
+          part.problem.initial = {op.call.a};
+        part.model = std::make_unique<Set>(grows_only_, nil_says_nothing_);
+        parts.push_back(std::move(part));
+      }
+      std::vector<Op>& ops = parts[entry->second].problem.ops;
+      place[i] = {entry->second, static_cast<std::uint32_t>(ops.size())};
+      ops.push_back(op);
+    }
+    for (const Event e : problem.events)
+      parts[place[e.op].first].problem.events.push_back({place[e.op].second, e.completion});
+    return parts;
+  }
 
   std::string describe(const Call& call, bool, const Interner& values) const override {
     if (call.f == kRead) {

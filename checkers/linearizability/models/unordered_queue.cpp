@@ -2,6 +2,7 @@
 
 #include "checkers/linearizability/models/collections.h"
 #include "checkers/linearizability/models/models.h"
+#include "checkers/linearizability/models/put_take_decide.h"
 
 namespace shaketable::linearizability {
 
@@ -12,6 +13,11 @@ namespace {
 class UnorderedQueue final : public PutTakeModel {
  public:
   using PutTakeModel::PutTakeModel;
+
+  std::optional<bool> decide(const Problem& problem, std::size_t end, const Interner&) const override {
+    const std::span<const Id> one_bag(problem.initial);
+    return queue_linearizable(problem, one_bag.subspan(1), end, false);
+  }
 
   Result<State> initial(const std::optional<Value>& initial, Interner& values) const override {
     auto items = initial_items(initial, values);

@@ -231,6 +231,29 @@ brute::Object set_object() {
   return object;
 }
 
+brute::Object growing_set() {
+  brute::Object object = gset();
+  object.options.initial = Value::list({3});
+  object.initial = Value::set({3});
+  object.invoke = [](Random& random) -> std::pair<std::string, Value> {
+    if (random.chance(0.5)) return {"read", Value()};
+    return {"add", number(random, 4)};
+  };
+  object.results = [results = object.results](std::string_view f, const Value& argument) {
+    return f == "add" ? Values{argument} : results(f, argument);
+  };
+  return object;
+}
+
+brute::Object separate_set() {
+  brute::Object object = set_object();
+  object.invoke = [](Random& random) -> std::pair<std::string, Value> {
+    const double x = random.uniform();
+    return {x < 0.4 ? "contains" : x < 0.7 ? "add" : "remove", number(random, 2)};
+  };
+  return object;
+}
+
 brute::Object queue(const char* model, bool unique) {
   const std::string_view name = model;
   const bool stack = name == "stack";

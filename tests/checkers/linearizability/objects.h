@@ -13,6 +13,8 @@ brute::Object separate_registers();  // transactions of one key each
 brute::Object kv_append();
 brute::Object set_object();
 brute::Object gset();
+brute::Object growing_set();                          // adds and reads, no answers
+brute::Object separate_set();                         // no reads of the whole
 brute::Object queue(const char* model, bool unique);  // fifo-queue, unordered-queue, stack, priority-queue
 brute::Object mutex();
 brute::Object reentrant_mutex();

@@ -67,6 +67,12 @@ TEST_CASE("random kv-append histories get the verdict of brute force") {
 TEST_CASE("random set histories get the verdict of brute force") {
   agree(objects::set_object());
 }
+TEST_CASE("random add-and-read set histories get the verdict of brute force") {
+  agree(objects::growing_set());
+}
+TEST_CASE("random set histories without reads get the verdict of brute force") {
+  agree(objects::separate_set());
+}
 TEST_CASE("random gset histories get the verdict of brute force") {
   agree(objects::gset());
 }

@@ -14,7 +14,7 @@ TEST_CASE("zones answer as brute force does, at the same completion") {
   const brute::Object object = objects::unique_register();
   const Random seeds(3);
   int invalid = 0;
-  for (int i = 0; i < 6000; ++i) {
+  for (int i = 0; i < 20000; ++i) {
     Random random = seeds.fork(std::to_string(i));
     const History history = brute::random_history(object, random);
     Recorded recorded(history, object.options);
