@@ -208,6 +208,7 @@ TEST_CASE("A connection that breaks: the command in flight is unknown, the next 
     if (eventually([&] { return fs::exists(sshd.folder() + "/begun"); })) sshd.signal_sessions(SIGKILL);
   });
   const CommandOutcome outcome = run(remote, "touch " + sshd.folder() + "/begun; exec sleep 30");
+  killer.join();
   CHECK(outcome.state == CommandState::unknown);
   CHECK(outcome.why.find("the connection was lost while it ran: ") == 0);
   CHECK(run(remote, "echo again").out == "again\n");
