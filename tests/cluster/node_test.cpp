@@ -7,7 +7,7 @@
 
 // The count of references to an exception is kept inside libstdc++, where ThreadSanitizer does not see its atomics.
 extern "C" const char* __tsan_default_suppressions() {
-  return "race:std::runtime_error::~runtime_error\n";
+  return "race:std::runtime_error::~runtime_error\nrace:std::__exception_ptr::exception_ptr::_M_release\n";
 }
 
 using namespace shaketable;
