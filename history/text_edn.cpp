@@ -1,3 +1,4 @@
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -7,18 +8,26 @@
 namespace shaketable {
 namespace {
 
+constexpr unsigned char kSpace = 1, kEndsToken = 2;
+
+constexpr std::array<unsigned char, 256> kClasses = [] {
+  std::array<unsigned char, 256> classes{};
+  for (std::size_t c = 0; c <= ' '; ++c) classes[c] = kEndsToken;
+  for (unsigned char c : std::string_view("\x7f,;\"()[]{}\\^`~@")) classes[c] = kEndsToken;
+  for (unsigned char c : std::string_view(" ,\n\t\r\f")) classes[c] |= kSpace;
+  return classes;
+}();
+
 bool is_space(char c) {
-  return c == ' ' || c == ',' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
+  return kClasses[static_cast<unsigned char>(c)] & kSpace;
 }
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// A character that ends a token.
 bool ends_token(char c) {
-  return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' ||
-         std::string_view(",;\"()[]{}\\^`~@").find(c) != std::string_view::npos;
+  return kClasses[static_cast<unsigned char>(c)] & kEndsToken;
 }
 
 }  // namespace
@@ -32,7 +41,9 @@ bool EdnParser::value(Value& out) {
 
 bool EdnParser::skip_space(int depth) {
   for (;;) {
-    while (at_ != end_ && is_space(*at_)) ++at_;
+    const char* p = at_;
+    while (p != end_ && is_space(*p)) ++p;
+    at_ = p;
     if (at_ == end_) return true;
     if (*at_ == ';') {
       while (at_ != end_ && *at_ != '\n') ++at_;
@@ -59,11 +70,12 @@ bool EdnParser::skip_tags() {
 
 bool EdnParser::token(std::string_view& out) {
   const char* start = at_;
-  while (at_ != end_ && !ends_token(*at_)) {
-    if (static_cast<unsigned char>(*at_) < 0x80)
-      ++at_;
-    else if (!utf8_sequence())
-      return false;
+  for (;;) {
+    const char* p = at_;
+    while (p != end_ && static_cast<unsigned char>(*p) < 0x80 && !ends_token(*p)) ++p;
+    at_ = p;
+    if (at_ == end_ || static_cast<unsigned char>(*at_) < 0x80) break;
+    if (!utf8_sequence()) return false;
   }
   out = {start, at_};
   return !out.empty() || fail("a name");
@@ -284,6 +296,17 @@ bool EdnParser::push_number() {
   const char* start = at_;
   if (*at_ == '+' || *at_ == '-') ++at_;
   const char* digits = at_;
+  {
+    // Nearly all numbers of a history: whole, small, and nothing behind them.
+    std::int64_t number = 0;
+    const char* p = at_;
+    while (p != end_ && is_digit(*p) && p - digits < 18) number = number * 10 + (*p++ - '0');
+    if ((p == end_ || ends_token(*p)) && (*digits != '0' || p - digits == 1) && p != digits) {
+      at_ = p;
+      stack_.emplace_back(*start == '-' ? -number : number);
+      return true;
+    }
+  }
   const char* number_start = *start == '+' ? digits : start;  // from_chars takes no plus
   const auto run = [this] {
     const char* from = at_;
