@@ -108,7 +108,8 @@ TEST_CASE("JSON lines: errors name file, line, column, what was found and what w
         "h:3:17: found the end of the file, expected \",\" or \"}\"");
   CHECK(error(good + "{\"type\":\"invoke\"\n" + good, Format::jsonl) ==
         "h:2:17: found the end of the line, expected \",\" or \"}\"");
-  CHECK(error("{\"type\":\"invoked\"}", Format::jsonl) == "h:1:9: found \"invoked\", expected invoke, ok, fail or info");
+  CHECK(error("{\"type\":\"invoked\"}", Format::jsonl) ==
+        "h:1:9: found \"invoked\", expected invoke, ok, fail or info");
   CHECK(error("{\"type\":3}", Format::jsonl) == "h:1:9: found \"3\", expected invoke, ok, fail or info");
   CHECK(error("{\"process\":0}", Format::jsonl) ==
         "h:1:1: found an operation without type, expected \"type\" to be invoke, ok, fail or info");
