@@ -154,15 +154,35 @@ class Check {
 
   void advance(Case& c, std::uint64_t quota) {
     if (!std::exchange(c.begun, true) && decide_directly(c)) return;
-    if (!c.search) c.search = lin::make_search(*c.problem, *c.model, values_, ledger_);
+    const std::size_t end = c.problem->events.size();
+    if (!c.search) c.search = lin::make_search(*c.problem, *c.model, values_, end, ledger_);
     c.outcome = c.search->run(quota, c.stop);
     c.decided = c.search->decided();
     c.open = c.search->open();
     c.configurations = c.search->configurations();
-    if (c.outcome == Outcome::invalid) c.failed = c.search->failed();
+    if (c.outcome == Outcome::invalid) c.failed = first_failure(c, c.search->failed());
     // With many objects, searches that wait for their next turn hold memory; those that are done need not.
     if (c.outcome != Outcome::running) c.search.reset();
   }
+
+  // Where a search fails that looked ahead is where the failure casts its shadow; the completion itself is that event
+  // or a later one. Bounded in work by a constant, so that the answer is always the same: when that is too little for a
+  // prefix, a longer one that is known to fail is named.
+  std::size_t first_failure(const Case& c, std::size_t shadow) {
+    const lin::Problem& problem = *c.problem;
+    const std::size_t end = problem.events.size();
+    if (c.model->is_register() || c.model->foresee(problem, end, values_).goals.empty()) return shadow;
+    std::size_t good = shadow, bad = end;
+    const Budget memory({}, 256u << 20);
+    while (bad - good > 1) {
+      const std::size_t middle = (good + bad) / 2;
+      lin::Ledger ledger(memory);
+      const auto search = lin::make_search(problem, *c.model, values_, middle, ledger);
+      (search->run(kFailureQuota, middle) == Outcome::invalid ? bad : good) = middle;
+    }
+    return bad - 1;
+  }
+  static constexpr std::uint64_t kFailureQuota = 500'000;
 
   static std::uint32_t failed_at(const Case& c) { return global_index(*c.problem, c.failed); }
 

@@ -25,6 +25,18 @@ struct Invocation {
 
 class Model;
 
+// What lies ahead: from the place before event i on, every linearization passes through a state that shows the value of
+// goals[at[i]] (Model::leads_to), unless one of its escapes, operations open there, is linearized first. It prunes; but
+// a search that looks ahead says no earlier than it must only about the whole history that it looks at.
+struct Foresight {
+  struct Goal {
+    Id value = -1;
+    std::vector<std::uint32_t> escapes;  // ops that have been invoked and are not linearized yet
+  };
+  std::vector<Goal> goals;
+  std::vector<std::int32_t> at;  // by event; -1: nothing is known
+};
+
 struct Part {
   Problem problem;  // initial state included
   std::unique_ptr<const Model> model;
@@ -62,6 +74,11 @@ class Model {
   virtual std::optional<bool> decide(const Problem&, std::size_t /*end*/, const Interner&) const {
     return std::nullopt;
   }
+
+  // What is known about the way from the results within the first `end` events; empty: nothing.
+  virtual Foresight foresee(const Problem&, std::size_t /*end*/, const Interner&) const { return {}; }
+  // Whether calls that are not escapes can lead from `state` to one that shows the goal's value. May say true wrongly.
+  virtual bool leads_to(const State&, Id /*value*/, const Interner&) const { return true; }
 
   // P-compositionality (Herlihy & Wing 1990, theorem 1; Horn & Kroening 2015): objects that the history shows to be
   // independent of each other, each judged on its own, with the model that fits it. Empty: it is one object.

@@ -103,6 +103,8 @@ class RegisterSpace {
     if (op.call.f == RegisterCall::kWrite) writes_.clear(slot);
   }
 
+  void place(std::size_t) {}
+
   // Adds a just invoked operation to a configuration. Eager reads: a read of the value that is there is linearized at
   // once, for it changes nothing that others could miss. Likewise a write of the value that is there need not be
   // linearized any more, but still may be.

@@ -45,7 +45,10 @@ class Search {
   virtual std::size_t open() const = 0;            // operations open at decided()
 };
 
-std::unique_ptr<Search> make_search(const Problem& problem, const Model& model, const Interner& values, Ledger& ledger);
+// `horizon`: an index into Problem::events; the search may look so far ahead (Foresight), and then says of the prefix
+// that ends there, and only of it, whether it can be linearized: failed() may be too early. 0: it does not look ahead.
+std::unique_ptr<Search> make_search(const Problem& problem, const Model& model, const Interner& values,
+                                    std::size_t horizon, Ledger& ledger);
 
 // Why the prefix up to `failed` (from Search::failed) cannot be linearized. Bounded in work by a constant, so that the
 // answer is always the same; an empty trace when that was too little.

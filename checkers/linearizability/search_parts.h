@@ -11,7 +11,7 @@ std::unique_ptr<Search> make_register_search(const Problem& problem, Ledger& led
 Trace trace_register_failure(const Problem& problem, std::size_t failed);
 
 std::unique_ptr<Search> make_table_search(const Problem& problem, const Model& model, const Interner& values,
-                                          Ledger& ledger);
+                                          std::size_t horizon, Ledger& ledger);
 Trace trace_table_failure(const Problem& problem, const Model& model, const Interner& values, std::size_t failed);
 
 }  // namespace shaketable::linearizability

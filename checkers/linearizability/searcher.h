@@ -120,17 +120,18 @@ class Searcher final : public Search {
 template <class Space, int W>
 class Tracer {
  public:
-  Tracer(const Problem& problem, const Layout& layout, Space& space, std::size_t failed)
-      : problem_(problem), layout_(layout), space_(space), failed_(failed) {}
+  // `configurations`: how many the frontier may take until the steps begin.
+  Tracer(const Problem& problem, const Layout& layout, Space& space, std::size_t failed, std::uint64_t configurations)
+      : problem_(problem), layout_(layout), space_(space), failed_(failed), configurations_(configurations) {}
 
   // `state_of(config)`: the model's state.
   template <class StateOf>
   Trace trace(StateOf&& state_of) {
     Trace result;
-    Ledger boundless(budget_);
-    Frontier<Space, W> frontier(problem_, layout_, space_, boundless);
+    Ledger ledger(budget_);
+    Frontier<Space, W> frontier(problem_, layout_, space_, ledger);
     result.from = start();
-    if (frontier.run(kConfigurations, result.from) != Outcome::valid || frontier.current().size() > kNodes)
+    if (frontier.run(configurations_, result.from) != Outcome::valid || frontier.current().size() > kNodes)
       return result;
     Window<Space, W> window = frontier.window();
     for (const Config<W>& c : frontier.current()) nodes_.push_back({c, -1, {}});
@@ -156,7 +157,6 @@ class Tracer {
   }
 
  private:
-  static constexpr std::uint64_t kConfigurations = 4'000'000;
   static constexpr std::size_t kNodes = 20'000;
   static constexpr int kCompletions = 12;
 
@@ -277,7 +277,8 @@ class Tracer {
   const Layout& layout_;
   Space& space_;
   const std::size_t failed_;
-  const Budget budget_;
+  const std::uint64_t configurations_;
+  const Budget budget_{{}, 256u << 20};
   std::vector<Node> nodes_;
 };
 

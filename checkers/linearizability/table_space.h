@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checkers/linearizability/config.h"
+#include "checkers/linearizability/layout.h"
 #include "checkers/linearizability/model.h"
 #include "checkers/linearizability/problem.h"
 
@@ -52,8 +53,16 @@ class TableSpace {
  public:
   using Conf = Config<W>;
 
-  TableSpace(const Problem& problem, const Model& model, const Interner& values)
-      : problem_(problem), model_(model), table_(problem, model, values), calls_(W * 64) {}
+  // `foresight` and the slots it is told in: null to search without looking ahead.
+  TableSpace(const Problem& problem, const Model& model, const Interner& values, const Foresight* foresight = nullptr,
+             const Layout* layout = nullptr)
+      : problem_(problem),
+        model_(model),
+        values_(values),
+        foresight_(foresight && !foresight->goals.empty() ? foresight : nullptr),
+        layout_(layout),
+        table_(problem, model, values),
+        calls_(W * 64) {}
 
   std::int32_t initial() { return table_.initial(); }
   bool pure(const Call& call) const { return model_.pure(call); }
@@ -63,6 +72,7 @@ class TableSpace {
     if (!op.crashed() && model_.total(op.call)) total_.set(slot);
   }
   void close(int slot, const Op&) { total_.clear(slot); }
+  void place(std::size_t next) { place_ = next; }
 
   // As for registers: what changes nothing in the state that is there need not be linearized any more, and is over if
   // it never changes any.
@@ -80,6 +90,7 @@ class TableSpace {
     c.owed.clear(slot);
     c.may.clear(slot);
     c.state = after;
+    if (foresight_ && !hopeful(c)) return false;
     settle(c);
     return true;
   }
@@ -95,6 +106,14 @@ class TableSpace {
   std::size_t bytes() const { return table_.bytes(); }
 
  private:
+  bool hopeful(const Conf& c) const {
+    const std::int32_t goal = foresight_->at[place_];
+    if (goal < 0) return true;
+    for (const std::uint32_t op : foresight_->goals[static_cast<std::size_t>(goal)].escapes)
+      if (c.may.has(layout_->slot[op])) return true;
+    return model_.leads_to(table_.state(c.state), foresight_->goals[static_cast<std::size_t>(goal)].value, values_);
+  }
+
   // Calls that change nothing here do not get in each other's way, so all of them are settled at once.
   void settle(Conf& c) {
     c.owed.each([&](int slot) {
@@ -109,6 +128,10 @@ class TableSpace {
 
   const Problem& problem_;
   const Model& model_;
+  const Interner& values_;
+  const Foresight* foresight_;
+  const Layout* layout_;
+  std::size_t place_ = 0;
   StepTable table_;
   std::vector<SlotCall> calls_;
   Bits<W> total_;  // open operations that complete and are legal in every state

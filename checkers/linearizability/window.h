@@ -28,10 +28,10 @@ class Window {
   void forward() {
     const Event e = event();
     if (slot(e) >= 0) e.completion ? close(slot(e)) : open(slot(e), e.op);
-    ++next_;
+    space_.place(++next_);
   }
   void back() {
-    --next_;
+    space_.place(--next_);
     const Event e = event();
     if (slot(e) >= 0) e.completion ? open(slot(e), e.op) : close(slot(e));
   }

@@ -77,6 +77,60 @@ class KvAppend final : public Model {
   bool total(const Call& call) const override { return call.f != kGet; }
   bool overwrites(const Call& call) const override { return call.f == kPut; }
 
+  // The next get to be answered of those invoked later shows how the string goes on: what has been appended by then is
+  // the beginning of it. Unless a put comes in between, which then is itself the beginning of what is shown.
+  Foresight foresee(const Problem& problem, std::size_t end, const Interner& values) const override {
+    struct Put {
+      std::uint32_t op;
+      std::size_t invoked, completed;
+    };
+    Foresight foresight;
+    std::vector<std::size_t> invoked(problem.ops.size()), completed(problem.ops.size(), SIZE_MAX);
+    std::vector<Put> puts;
+    std::size_t gets = 0;
+    for (std::size_t i = 0; i < problem.events.size(); ++i)
+      (problem.events[i].completion ? completed : invoked)[problem.events[i].op] = i;
+    for (const Event e : problem.events) {
+      const Call& call = problem.ops[e.op].call;
+      if (e.completion) continue;
+      gets += call.f == kGet;
+      if (call.f == kPut) puts.push_back({e.op, invoked[e.op], completed[e.op]});
+    }
+    // Each place asks all puts; where that is too dear, nothing is foreseen.
+    if (puts.size() * problem.events.size() > 50'000'000 || gets == 0) return foresight;
+    foresight.at.assign(problem.events.size() + 1, -1);
+    std::size_t answer = SIZE_MAX;  // of the next get
+    Id value = -1;
+    for (std::size_t i = problem.events.size(); i-- > 0;) {
+      const Event e = problem.events[i];
+      if (!e.completion && problem.ops[e.op].call.f == kGet && completed[e.op] < std::min(end, answer)) {
+        answer = completed[e.op];
+        value = problem.ops[e.op].call.a;
+      }
+      if (value < 0) continue;
+      Foresight::Goal goal{value, {}};
+      bool known = true;
+      for (const Put& put : puts) {
+        if (put.completed < i || put.invoked > answer ||
+            !values[value].text().starts_with(values[problem.ops[put.op].call.a].text()))
+          continue;
+        if (put.invoked < i)
+          goal.escapes.push_back(put.op);
+        else
+          known = false;
+      }
+      if (!known) continue;
+      if (foresight.goals.empty() || foresight.goals.back().value != value ||
+          foresight.goals.back().escapes != goal.escapes)
+        foresight.goals.push_back(std::move(goal));
+      foresight.at[i] = static_cast<std::int32_t>(foresight.goals.size()) - 1;
+    }
+    return foresight;
+  }
+  bool leads_to(const State& state, Id value, const Interner& values) const override {
+    return values[value].text().starts_with(text(state));
+  }
+
   std::vector<Part> split(const Problem& problem, Interner&) const override {
     if (keyed_) return {};
     std::map<Id, std::size_t> part_of;
