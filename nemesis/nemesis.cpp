@@ -408,9 +408,9 @@ std::vector<PlannedCommand> planned_commands(const std::vector<NodeSpec>& nodes,
     scene.nodes.push_back(std::move(facts));
   }
   on_all("look for faults of older runs and undo them", "sh node.sh look; sh node.sh finish");
-  on_all("put the node's side in place", "cat >/run/shaketable/node.sh");
+  on_all("put the node's side in place", "cat >/run/shaketable-nemesis/node.sh");
   on_all(fmt::format("start the guard, lease {}", format_duration(options.lease)),
-         "setsid sh /run/shaketable/node.sh guard");
+         "setsid sh /run/shaketable-nemesis/node.sh guard");
   for (const ScheduledFault& scheduled : schedule) {
     scene.fault = scheduled.id;
     Random random(scheduled.seed);

@@ -6,7 +6,7 @@ namespace shaketable {
 std::string_view node_script() {
   static constexpr std::string_view kScript = R"sh(# shaketable: the node's side of a fault.
 # sh node.sh status: what is in force here. sh node.sh heal: undo all of it.
-ST_RUN=/run/shaketable
+ST_RUN=/run/shaketable-nemesis
 ST_VAR=/var/lib/shaketable/node
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
 export PATH LC_ALL=C
@@ -86,7 +86,8 @@ st_write() { # $1 file, $2 text
 }
 st_sync() { sync "$@" 2>/dev/null || sync; }
 st_journal() { # $1 key, $2 id, $3 hard limit
-  mkdir -p "$ST_VAR" 2>/dev/null || { echo "problem $ST_VAR cannot be made"; return 1; }
+  # Others may keep things below /var/lib/shaketable too.
+  (umask 022; mkdir -p "${ST_VAR%/*}") 2>/dev/null && mkdir -p "$ST_VAR" 2>/dev/null || { echo "problem $ST_VAR cannot be made"; return 1; }
   rm -rf "$ST_VAR/.new.$1"
   st_boot
   if mkdir "$ST_VAR/.new.$1" 2>/dev/null && st_write "$ST_VAR/.new.$1/kind" partition &&

@@ -152,11 +152,12 @@ NodeCleanliness ShellNodeSide::heal() {
 Result<void> ShellNodeSide::install() {
   Command command;
   command.script =
-      "umask 077 && mkdir -p /run/shaketable && cat >/run/shaketable/node.new && "
-      "mv /run/shaketable/node.new /run/shaketable/node.sh";
+      "umask 077 && mkdir -p /run/shaketable-nemesis && cat >/run/shaketable-nemesis/node.new && "
+      "mv /run/shaketable-nemesis/node.new /run/shaketable-nemesis/node.sh";
   command.input = node_script();
   const CommandOutcome outcome = remote_.run(command);
-  if (!outcome.succeeded()) return infrastructure("/run/shaketable/node.sh cannot be written: " + outcome.describe());
+  if (!outcome.succeeded())
+    return infrastructure("/run/shaketable-nemesis/node.sh cannot be written: " + outcome.describe());
   return open_shell();
 }
 
@@ -166,11 +167,12 @@ Result<void> ShellNodeSide::open_shell() {
   if (!shell) return tl::unexpected(shell.error());
   shell_ = std::move(*shell);  // before call(), which would open one
   // A restore command that died must not take the shell with it.
-  auto sourced = call("trap '' PIPE; [ -r /run/shaketable/node.sh ] && . /run/shaketable/node.sh", kCallTimeout);
+  auto sourced =
+      call("trap '' PIPE; [ -r /run/shaketable-nemesis/node.sh ] && . /run/shaketable-nemesis/node.sh", kCallTimeout);
   if (!sourced) return tl::unexpected(sourced.error());
   if (sourced->code != 0) {
     shell_.reset();
-    return infrastructure(sourced->problem("/run/shaketable/node.sh cannot be read"));
+    return infrastructure(sourced->problem("/run/shaketable-nemesis/node.sh cannot be read"));
   }
   return {};
 }

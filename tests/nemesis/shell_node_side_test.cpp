@@ -21,7 +21,7 @@ struct Shell {
   Shell() : node(std::make_shared<ScriptedNode>()), remote(node), side(scripted_node_spec(1), remote) {
     answer("st-end", {});
     node->on("SSH_CONNECTION", done("10.0.0.254 50000 10.0.0.1 22\n"));
-    node->on("cat >/run/shaketable", done());
+    node->on("cat >/run/shaketable-nemesis", done());
   }
   // To a call whose last line contains `part`.
   void answer(const std::string& part, std::vector<std::string> lines, int code = 0) {
@@ -130,7 +130,7 @@ TEST_CASE("a guard that is dead at a renewal is started again") {
   const auto renewed = shell.side.renew(10s);
   REQUIRE(renewed.has_value());
   CHECK(*renewed == "the lease: the guard is dead; the guard was started again");
-  CHECK(shell.node->was_asked("cat >/run/shaketable"));
+  CHECK(shell.node->was_asked("cat >/run/shaketable-nemesis"));
 }
 
 TEST_CASE("heal: what is found is told, and only what has been read back is clean") {

@@ -237,7 +237,7 @@ TEST_CASE("heal from every state of the journal, and without one") {
     if (!done) FAIL(done.error().message);
     CHECK(lab.rules(0).find("SHAKETABLE-IN-7") != std::string::npos);
   };
-  const auto kill_guard = [&] { lab.run(0, "read -r pid start </run/shaketable/guard; kill -KILL $pid"); };
+  const auto kill_guard = [&] { lab.run(0, "read -r pid start </run/shaketable-nemesis/guard; kill -KILL $pid"); };
 
   SECTION("planned: armed and never committed") {
     Sides sides(lab);
@@ -253,7 +253,7 @@ TEST_CASE("heal from every state of the journal, and without one") {
     Sides sides(lab);
     cut(sides);
     kill_guard();
-    lab.run(0, "rm -rf /run/shaketable");
+    lab.run(0, "rm -rf /run/shaketable-nemesis");
   }
   SECTION("half undone: the jump is gone, the chain is not") {
     Sides sides(lab);
@@ -304,17 +304,22 @@ TEST_CASE("a guard that is killed is started again while the lease is renewed") 
   Cluster cluster = lab.connect();
   Nemesis nemesis(cluster, lab_options(2s));
   const auto schedule = one_partition("halves", 60s);
+  // The system under test keeps its pids nearby.
+  lab.run(0, "mkdir -p /run/shaketable/etcd /var/lib/shaketable/theirs && echo 1 >/run/shaketable/etcd/pid");
   REQUIRE(nemesis.prepare(schedule).has_value());
-  const std::string first = lab.run(0, "cat /run/shaketable/guard");
-  lab.run(0, "read -r pid start </run/shaketable/guard; kill -KILL $pid");
+  const std::string first = lab.run(0, "cat /run/shaketable-nemesis/guard");
+  lab.run(0, "read -r pid start </run/shaketable-nemesis/guard; kill -KILL $pid");
   bool replaced = false;
   for (int i = 0; i < 40 && !replaced; ++i) {
     std::this_thread::sleep_for(200ms);
-    const auto now = lab.try_run(0, "read -r pid start </run/shaketable/guard && kill -0 $pid && echo $pid $start");
+    const auto now =
+        lab.try_run(0, "read -r pid start </run/shaketable-nemesis/guard && kill -0 $pid && echo $pid $start");
     replaced = now.succeeded() && now.out != first;
   }
   CHECK(replaced);
   require_clean(nemesis.heal_all());
+  CHECK(lab.run(0, "cat /run/shaketable/etcd/pid") == "1\n");
+  lab.run(0, "rm -r /run/shaketable && rmdir /var/lib/shaketable/theirs /var/lib/shaketable");
   CHECK(lab.traces().empty());
 }
 
@@ -328,7 +333,7 @@ TEST_CASE("a change whose lease ran out while it was armed is never committed") 
   bool gone = false;
   for (int i = 0; i < 40 && !gone; ++i) {
     std::this_thread::sleep_for(200ms);
-    gone = !lab.try_run(0, "test -e /run/shaketable").succeeded();
+    gone = !lab.try_run(0, "test -e /run/shaketable-nemesis").succeeded();
   }
   REQUIRE(gone);
   SteadyClock clock;
