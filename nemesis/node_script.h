@@ -1,6 +1,6 @@
 #pragma once
 // The node's side in POSIX sh: what a node needs is a shell, iptables and setsid. docs/faults.md describes its files.
-// By hand on a node, while a run lasts: `sh /run/shaketable-nemesis/node.sh status` and `sh /run/shaketable-nemesis/node.sh heal`.
+// By hand on a node, while a run lasts: `sh /run/shaketable-nemesis/node.sh status`, and `… heal`.
 
 #include <string_view>
 
