@@ -2,7 +2,7 @@
 // and peak memory as the kernel counts them.
 //
 //   bench_isolation                          generates histories below $TMPDIR and checks them
-//   bench_isolation CHECKER MODEL FILE...    list-append or rw-register on recorded files (e.g. of gen_txn.py)
+//   bench_isolation CHECKER MODEL FILE...    on recorded files; list-append, rw-register or a weak level
 //   bench_isolation generate CHECKER N FILE [stale|dirty]   only writes one
 
 #include <fmt/core.h>
@@ -194,7 +194,10 @@ bool generate(const std::string& checker, std::uint64_t transactions, std::strin
 int check(const std::string& checker, const std::string& model, const std::string& path) {
   IsolationOptions options;
   options.consistency_models = {model};
-  const auto sink = checker == "list-append" ? make_list_append_checker(options) : make_rw_register_checker(options);
+  const auto weak = weak_level(checker);
+  const auto sink = weak                       ? make_weak_checker(*weak, options)
+                    : checker == "list-append" ? make_list_append_checker(options)
+                                               : make_rw_register_checker(options);
   if (const auto read = read_history_file(path, {}, *sink); !read) {
     fmt::print(stderr, "{}\n", read.error().message);
     return 3;
@@ -208,13 +211,14 @@ int check(const std::string& checker, const std::string& model, const std::strin
   const double all_seconds = cpu_seconds();
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
+  const Value* component = verdict->details.find("largest_component");
   std::string names;
   for (const auto& [name, _] : verdict->anomalies) names += " " + name;
   fmt::print(
       "{:12} {:20} {:>10} transactions: read {:7.3f} s, check {:7.3f} s, CPU {:7.3f} s, peak {:6} MB, largest "
       "component {}, {}{}\n",
       checker, model, verdict->operations, read_seconds, all_seconds - read_seconds, all_seconds,
-      usage.ru_maxrss / 1024, verdict->details.find("largest_component")->integer(), to_string(verdict->valid), names);
+      usage.ru_maxrss / 1024, component ? component->integer() : 0, to_string(verdict->valid), names);
   return 0;
 }
 
@@ -268,8 +272,9 @@ int main_of(const std::vector<std::string>& arguments) {
                     arguments.size() > 4 ? arguments[4] : "", arguments[3])
                ? 0
                : 4;
-  if (arguments.size() < 3 || (arguments[0] != "list-append" && arguments[0] != "rw-register")) {
-    fmt::print(stderr, "usage: bench_isolation [list-append|rw-register MODEL FILE...]\n");
+  if (arguments.size() < 3 ||
+      (arguments[0] != "list-append" && arguments[0] != "rw-register" && !weak_level(arguments[0]))) {
+    fmt::print(stderr, "usage: bench_isolation [list-append|rw-register|WEAK-LEVEL MODEL FILE...]\n");
     return 3;
   }
   int worst = 0;

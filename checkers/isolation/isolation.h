@@ -117,6 +117,8 @@ std::string_view to_string(WeakLevel level);  // "read-committed", "pram", ...
 std::optional<WeakLevel> weak_level(std::string_view name);
 std::vector<std::string_view> weak_level_names();
 
+// Of the options only the bounds of the search count.
+std::unique_ptr<IsolationChecker> make_weak_checker(WeakLevel level, IsolationOptions options);
 Result<Verdict> check_weak(const History& history, WeakLevel level, const IsolationOptions& options = {},
                            const Budget& budget = {}, Pool* pool = nullptr);
 

@@ -836,17 +836,38 @@ Verdict Weak::check(WeakLevel level) {
   return verdict;
 }
 
+class WeakChecker final : public IsolationChecker {
+ public:
+  WeakChecker(WeakLevel level, IsolationOptions options)
+      : level_(level), options_(std::move(options)), txns_(Workload::rw_register) {}
+
+  Result<void> take(Operation operation) override { return txns_.take(operation); }
+
+  Result<Verdict> finish(const Budget& budget, Pool*) override {
+    txns_.end();
+    return Weak(txns_, options_, budget).check(level_);
+  }
+
+ private:
+  WeakLevel level_;
+  IsolationOptions options_;
+  Transactions txns_;
+};
+
 }  // namespace
 }  // namespace isolation
 
+std::unique_ptr<IsolationChecker> make_weak_checker(WeakLevel level, IsolationOptions options) {
+  return std::make_unique<isolation::WeakChecker>(level, std::move(options));
+}
+
 Result<Verdict> check_weak(const History& history, WeakLevel level, const IsolationOptions& options,
-                           const Budget& budget, Pool*) {
-  isolation::Transactions txns(isolation::Workload::rw_register);
+                           const Budget& budget, Pool* pool) {
+  const std::unique_ptr<IsolationChecker> checker = make_weak_checker(level, options);
   for (const Operation& operation : history.operations) {
-    if (auto taken = txns.take(operation); !taken) return Failure(taken.error());
+    if (auto taken = checker->take(operation); !taken) return Failure(taken.error());
   }
-  txns.end();
-  return isolation::Weak(txns, options, budget).check(level);
+  return checker->finish(budget, pool);
 }
 
 }  // namespace shaketable
