@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -633,25 +634,61 @@ void Weak::sequential() {
   release(initial_, -1);
   struct Frame {
     std::uint32_t session;                                      // taken in this step
-    std::uint32_t next;                                         // to try after it
+    std::vector<std::uint32_t> others;                          // to try after it, the next one last
     std::vector<std::pair<std::uint32_t, std::uint32_t>> undo;  // (key, writer)
-    bool forced;
   };
+  const auto version = [](std::uint32_t writer, std::uint32_t key) {
+    return (static_cast<std::uint64_t>(writer) << 32) | key;
+  };
+  std::unordered_map<std::uint64_t, std::uint32_t> readers;  // of a version, that have not gone yet
+  const auto count_readers = [&](std::uint32_t t, int by) {
+    const auto all = reads(t);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto same = [&](const Read& r) { return r.key == all[i].key; };
+      if (std::none_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i), same))
+        readers[version(all[i].from, all[i].key)] += static_cast<std::uint32_t>(by);
+    }
+  };
+  for (const auto& session : sessions_) {
+    for (const std::uint32_t t : session) count_readers(t, 1);
+  }
   const auto enabled = [&](std::uint32_t s) {
     if (at[s] == sessions_[s].size()) return false;
     const std::uint32_t t = sessions_[s][at[s]];
     if (missing[t] != 0) return false;
     const auto all = reads(t);
-    return std::all_of(all.begin(), all.end(), [&](const Read& r) { return state[r.key] == r.from; });
+    if (!std::all_of(all.begin(), all.end(), [&](const Read& r) { return state[r.key] == r.from; })) return false;
+    const auto keys = written(t);
+    return std::all_of(keys.begin(), keys.end(), [&](std::uint32_t key) {
+      const auto waiting = readers.find(version(state[key], key));
+      const bool itself = std::any_of(all.begin(), all.end(), [&](const Read& r) { return r.key == key; });
+      return waiting == readers.end() || waiting->second == (itself ? 1u : 0u);
+    });
+  };
+  // A digest of 128 bits stands for a place: the transactions taken, and who wrote each key last.
+  std::pair<std::uint64_t, std::uint64_t> digest{0, 0};
+  const auto mix = [&](std::uint64_t what, std::uint64_t more) {
+    const auto mixed = [](std::uint64_t z) {
+      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+      z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+      return z ^ (z >> 31);
+    };
+    const std::uint64_t low = mixed(what * 0x9e3779b97f4a7c15ull + mixed(more + 1));
+    digest.first ^= low;
+    digest.second ^= mixed(low + 0x632be59bd9b4e019ull);
   };
   std::vector<Frame> stack;
-  const auto take = [&](std::uint32_t s, bool forced) {
+  const auto take = [&](std::uint32_t s, std::vector<std::uint32_t> others) {
     const std::uint32_t t = sessions_[s][at[s]++];
-    Frame frame{s, s + 1, {}, forced};
+    Frame frame{s, std::move(others), {}};
     for (const std::uint32_t key : written(t)) {
       frame.undo.emplace_back(key, state[key]);
+      mix(key, state[key]);
+      mix(key, t);
       state[key] = t;
     }
+    mix(std::uint64_t{1} << 40, t);
+    count_readers(t, -1);
     release(t, -1);
     stack.push_back(std::move(frame));
     --left;
@@ -661,65 +698,78 @@ void Weak::sequential() {
     stack.pop_back();
     const std::uint32_t t = sessions_[frame.session][--at[frame.session]];
     release(t, 1);
-    for (const auto& [key, writer] : frame.undo) state[key] = writer;
+    count_readers(t, 1);
+    mix(std::uint64_t{1} << 40, t);
+    for (const auto& [key, writer] : frame.undo) {
+      mix(key, state[key]);
+      mix(key, writer);
+      state[key] = writer;
+    }
     ++left;
     return frame;
   };
-  std::unordered_set<std::string> visited;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> visited;
   std::uint64_t steps = 0, bytes = 0;
   std::size_t best = SIZE_MAX;
   std::vector<std::uint32_t> farthest;
-  std::uint32_t from = 0;
+  const auto count = static_cast<std::uint32_t>(sessions_.size());
+  std::vector<std::uint32_t> candidates;  // the next to try last
+  bool fresh = true;                      // whether they are still to be found
   while (left > 0) {
     if (++steps > options_.search_steps_max / 16 || (steps % 4096 == 0 && budget_.time_spent()) ||
         bytes > std::min<std::uint64_t>(budget_.memory_bytes(), std::uint64_t{2} << 30)) {
       findings_.doubts.emplace_back("the search for one order of all ended with its budget");
       return;
     }
-    std::uint32_t chosen = kNone;
-    bool forced = false;
-    const auto count = static_cast<std::uint32_t>(sessions_.size());
-    if (from == 0) {
-      for (std::uint32_t s = 0; s < count && chosen == kNone; ++s) {
-        if (enabled(s) && written(sessions_[s][at[s]]).empty()) chosen = s;
+    if (fresh) {
+      candidates.clear();
+      for (std::uint32_t s = 0; s < count; ++s) {
+        if (!enabled(s)) continue;
+        if (written(sessions_[s][at[s]]).empty()) {
+          candidates.assign(1, s);
+          break;
+        }
+        candidates.push_back(s);
       }
-      forced = chosen != kNone;
+      const auto event = [&](std::uint32_t s) { return txns_[sessions_[s][at[s]]].event; };
+      std::sort(candidates.begin(), candidates.end(),
+                [&](std::uint32_t a, std::uint32_t b) { return event(a) > event(b); });
     }
-    for (std::uint32_t s = from; s < count && chosen == kNone; ++s) {
-      if (enabled(s)) chosen = s;
-    }
-    if (chosen != kNone) {
-      take(chosen, forced);
-      from = 0;
+    if (!candidates.empty()) {
+      const std::uint32_t chosen = candidates.back();
+      candidates.pop_back();
+      const bool choice = !candidates.empty() || !fresh;
+      take(chosen, std::move(candidates));
+      candidates = {};
+      fresh = true;
       if (left < best) {
         best = left;
         farthest = at;
       }
-      if (!forced) {
-        std::string key(reinterpret_cast<const char*>(at.data()), at.size() * sizeof(at[0]));
-        key.append(reinterpret_cast<const char*>(state.data()), state.size() * sizeof(state[0]));
-        bytes += key.size() + 64;
-        if (!visited.insert(std::move(key)).second) from = untake().next;
+      // Only where there was a choice can the same place be reached again.
+      if (!choice) continue;
+      bytes += 96;
+      if (!visited.insert(digest).second) {
+        candidates = untake().others;
+        fresh = false;
       }
       continue;
     }
-    Frame frame;
-    do {
-      if (stack.empty()) {
-        findings_.count("sequential-violation");
-        std::string text =
-            "No order of all transactions keeps the order of each session and explains every read. The longest that "
-            "could be ordered ends before:";
-        for (std::uint32_t s = 0; s < count; ++s) {
-          if (s < farthest.size() && farthest[s] < sessions_[s].size())
-            text += "\n  " + op_text(sessions_[s][farthest[s]]);
-        }
-        findings_.add_example("sequential-violation", std::move(text), Value());
-        return;
+    if (stack.empty()) {
+      findings_.count("sequential-violation");
+      std::string text =
+          "No order of all transactions keeps the order of each session and explains every read. The longest that "
+          "could "
+          "be ordered ends before:";
+      for (std::uint32_t s = 0; s < count; ++s) {
+        if (s < farthest.size() && farthest[s] < sessions_[s].size())
+          text += "\n  " + op_text(sessions_[s][farthest[s]]);
       }
-      frame = untake();
-    } while (frame.forced);
-    from = frame.next;
+      findings_.add_example("sequential-violation", std::move(text), Value());
+      return;
+    }
+    candidates = untake().others;
+    fresh = false;
   }
 }
 
