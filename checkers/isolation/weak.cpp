@@ -114,6 +114,8 @@ class Weak {
   void writes_follow_reads();
   void pram();
   void sequential();
+  bool saturate(std::span<const std::uint32_t> readers, const std::string& name);
+  bool clocks_fit();
   bool clocks(const Graph& graph, std::vector<std::uint32_t>& clock) const;
 
   bool find_cycle(const std::string& name);
@@ -549,19 +551,67 @@ bool Weak::clocks(const Graph& graph, std::vector<std::uint32_t>& clock) const {
   return done == graph.size();
 }
 
-// Each session must be able to put everybody's writes in an order of its own that keeps the order of sessions and
-// explains its reads. Its reads being in one order, saturation decides that: what comes before a read of another
-// writer's value comes before that writer, and what comes after the writer comes after the read.
-void Weak::pram() {
+// Adds what every order must keep that explains these reads, until nothing more follows: what comes before a read of
+// another writer's value comes before that writer, and what comes after the writer comes after the read. False if that
+// contradicts itself, which is then found, or if the time is over.
+bool Weak::saturate(std::span<const std::uint32_t> readers, const std::string& name) {
+  std::vector<std::uint32_t> clock;
+  const std::size_t width = sessions_.size();
+  for (bool changed = true; changed;) {
+    if (budget_.time_spent()) {
+      findings_.doubts.emplace_back("the time for the check ended");
+      return false;
+    }
+    const Graph graph(nodes_, edges_);
+    if (!clocks(graph, clock)) {
+      find_cycle(name);
+      return false;
+    }
+    const std::size_t known = edges_.size();
+    for (const std::uint32_t t : readers) {
+      for (const Read& read : reads(t)) {
+        const auto all = writers(read.key);
+        for (std::size_t i = 0, j; i < all.size(); i = j) {
+          const std::uint32_t s = all[i].session;
+          for (j = i; j < all.size() && all[j].session == s; ++j) {
+          }
+          const auto begin = all.begin() + static_cast<std::ptrdiff_t>(i),
+                     end = all.begin() + static_cast<std::ptrdiff_t>(j);
+          auto seen = std::partition_point(begin, end, [&](const Writer& w) { return w.index < clock[t * width + s]; });
+          // The latest before the read that is not what was read itself.
+          if (seen != begin && (seen - 1)->txn == read.from) --seen;
+          if (seen != begin) infer((seen - 1)->txn, read.from, t, read.key);
+          const auto later = std::partition_point(begin, end, [&](const Writer& w) {
+            if (read.from == initial_) return false;
+            return w.txn == read.from || clock[w.txn * width + session_[read.from]] <= index_[read.from];
+          });
+          if (later != end && later->txn != t &&
+              inferred_set_.insert((static_cast<std::uint64_t>(t) << 32) | later->txn).second) {
+            add(t, later->txn, kRw);
+            inferred_.push_back({t, later->txn, t, read.key});
+          }
+        }
+      }
+    }
+    changed = edges_.size() != known;
+  }
+  return true;
+}
+
+bool Weak::clocks_fit() {
   const std::uint64_t bytes = static_cast<std::uint64_t>(txns_.size()) * sessions_.size() * 4;
-  if (bytes > std::min<std::uint64_t>(budget_.memory_bytes(), std::uint64_t{4} << 30)) {
+  return bytes <= std::min<std::uint64_t>(budget_.memory_bytes(), std::uint64_t{4} << 30);
+}
+
+// Each session must be able to put everybody's writes in an order of its own that keeps the order of sessions and
+// explains its reads. Its reads being in one order, saturation decides that.
+void Weak::pram() {
+  if (!clocks_fit()) {
     findings_.doubts.emplace_back("too many sessions and transactions for the memory allowed");
     return;
   }
   add_sessions();
   const std::vector<Edge> base = edges_;
-  std::vector<std::uint32_t> clock;
-  const std::size_t width = sessions_.size();
   for (const auto& session : sessions_) {
     edges_ = base;
     inferred_.clear();
@@ -571,46 +621,7 @@ void Weak::pram() {
         if (read.from != initial_) add(read.from, t, kWr);
       }
     }
-    for (bool changed = true; changed;) {
-      changed = false;
-      if (budget_.time_spent()) {
-        findings_.doubts.emplace_back("the time for the check ended");
-        return;
-      }
-      const Graph graph(nodes_, edges_);
-      if (!clocks(graph, clock)) {
-        find_cycle("pram-violation");
-        return;
-      }
-      const std::size_t known = edges_.size();
-      for (const std::uint32_t t : session) {
-        for (const Read& read : reads(t)) {
-          const auto all = writers(read.key);
-          for (std::size_t i = 0, j; i < all.size(); i = j) {
-            const std::uint32_t s = all[i].session;
-            for (j = i; j < all.size() && all[j].session == s; ++j) {
-            }
-            const auto begin = all.begin() + static_cast<std::ptrdiff_t>(i),
-                       end = all.begin() + static_cast<std::ptrdiff_t>(j);
-            auto seen =
-                std::partition_point(begin, end, [&](const Writer& w) { return w.index < clock[t * width + s]; });
-            // The latest before the read that is not what was read itself.
-            if (seen != begin && (seen - 1)->txn == read.from) --seen;
-            if (seen != begin) infer((seen - 1)->txn, read.from, t, read.key);
-            const auto later = std::partition_point(begin, end, [&](const Writer& w) {
-              if (read.from == initial_) return false;
-              return w.txn == read.from || clock[w.txn * width + session_[read.from]] <= index_[read.from];
-            });
-            if (later != end && later->txn != t &&
-                inferred_set_.insert((static_cast<std::uint64_t>(t) << 32) | later->txn).second) {
-              add(t, later->txn, kRw);
-              inferred_.push_back({t, later->txn, t, read.key});
-            }
-          }
-        }
-      }
-      changed = edges_.size() != known;
-    }
+    if (!saturate(session, "pram-violation")) return;
   }
 }
 
@@ -621,6 +632,11 @@ void Weak::sequential() {
   add_reads();
   causal();
   if (find_cycle("sequential-violation")) return;
+  if (clocks_fit()) {
+    std::vector<std::uint32_t> all;
+    for (const auto& session : sessions_) all.insert(all.end(), session.begin(), session.end());
+    if (!saturate(all, "sequential-violation")) return;
+  }
   const Graph order(nodes_, edges_);
   std::vector<std::uint32_t> missing(nodes_, 0);
   for (std::uint32_t e = 0; e < order.edges(); ++e) ++missing[order.to(e)];
