@@ -285,7 +285,8 @@ const Names& implied_anomalies(string_view anomaly) {
 Names anomalies_implying(std::span<const std::string> anomalies) {
   Names all;
   for (const auto& [name, implied] : anomaly_closures()) {
-    if (std::any_of(anomalies.begin(), anomalies.end(), [&](const std::string& a) { return implied.contains(a); }))
+    if (std::any_of(anomalies.begin(), anomalies.end(),
+                    [&weaker = implied](const std::string& a) { return weaker.contains(a); }))
       all.insert(name);
   }
   return all;

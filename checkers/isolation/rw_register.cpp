@@ -30,8 +30,6 @@ struct VersionEdge {
   VersionOrder source;
 };
 
-constexpr std::uint8_t kFlags = kByProcess | kByRealtime;
-
 class RwRegister {
  public:
   RwRegister(const Transactions& txns, const IsolationOptions& options, const Scope& scope)

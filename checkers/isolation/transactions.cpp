@@ -187,7 +187,7 @@ Result<void> Transactions::add_mops(Txn& txn, const Value& value, bool reads) {
       return bad_input("too many micro-operations for one history");
     const std::span<const Value> parts = item.items();
     const std::string_view f = parts[0].text();
-    static const Value nil;
+    static const Value nil{};
     const Value& argument = parts.size() == 3 ? parts[2] : nil;
     Mop mop;
     const std::uint32_t key = keys_.id(parts[1]);
