@@ -218,6 +218,10 @@ TEST_CASE("weak levels agree with a search through all orders") {
       const bool expected = small.holds(level);
       CHECK((verdict->valid != Validity::invalid) == expected);
       if (expected) CHECK((verdict->valid == Validity::unknown) == small.nothing_read());
+      for (const std::string& stronger : verdict->also_not) {
+        INFO("also not " << stronger);
+        CHECK_FALSE(small.holds(*weak_level(stronger)));
+      }
       ++(expected ? valid : invalid)[std::string(name)];
     }
   }
@@ -226,6 +230,25 @@ TEST_CASE("weak levels agree with a search through all orders") {
     CHECK(valid[std::string(name)] > 60);
     CHECK(invalid[std::string(name)] > 60);
   }
+}
+
+TEST_CASE("two sessions may see concurrent writes in different orders: PRAM holds, no order of commits exists") {
+  const History history = history_of(R"([["ok", 0, [["w", "x", 1]]], ["ok", 1, [["w", "x", 2]]],
+                                         ["ok", 2, [["r", "x", 1]]], ["ok", 2, [["r", "x", 2]]],
+                                         ["ok", 3, [["r", "x", 2]]], ["ok", 3, [["r", "x", 1]]]])");
+  CHECK(check_weak(history, WeakLevel::pram)->valid == Validity::valid);
+  CHECK(check_weak(history, WeakLevel::monotonic_reads)->valid == Validity::invalid);
+  CHECK(check_weak(history, WeakLevel::causal)->valid == Validity::invalid);
+}
+
+// Bouajjani et al., POPL 2017, figure 3: causally convergent, not a causal memory.
+TEST_CASE("causal does not imply PRAM") {
+  const History history =
+      history_of(R"([["ok", 0, [["w", "z", 1]]], ["ok", 0, [["w", "x", 1]]], ["ok", 0, [["w", "y", 1]]],
+                                         ["ok", 1, [["w", "x", 2]]], ["ok", 1, [["r", "z", null]]], ["ok", 1, [["r", "y", 1]]],
+                                         ["ok", 1, [["r", "x", 2]]]])");
+  CHECK(check_weak(history, WeakLevel::causal)->valid == Validity::valid);
+  CHECK(check_weak(history, WeakLevel::pram)->valid == Validity::invalid);
 }
 
 TEST_CASE("AWDIT's histories hold at the level that their folder names, and at no stronger one") {
