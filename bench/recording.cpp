@@ -93,6 +93,8 @@ void measure(std::size_t workers, double seconds, const std::string& parent) {
   const Nanos begun = clock.now();
   if (auto ended = interpreter.run(*load, Random(1), {}); !ended) fail(ended.error().message);
   const double end_mib = resident_mib();
+  watcher.request_stop();
+  watcher.join();
   const RecorderCounters counters = (*recorder)->counters();
   if (auto finished = (*recorder)->finish("time limit"); !finished) fail(finished.error().message);
   const double wall = std::chrono::duration<double>(clock.now() - begun).count(), cpu = cpu_seconds() - cpu_before;
