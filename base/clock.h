@@ -1,5 +1,6 @@
 #pragma once
-// Time as the run sees it. Everything that waits takes a Clock, so that a whole run replays in a unit test on a ManualClock.
+// Time as the run sees it. Everything that waits takes a Clock, so that a whole run replays in a unit test on a
+// ManualClock.
 
 #include <chrono>
 #include <condition_variable>

@@ -23,10 +23,10 @@ enum class ParameterType {
   duration_range,  // "5s" or "[3s, 6s]"
   size,            // "64MiB"
   text,
-  choice,          // one of `choices`
-  texts,           // one text or a list of them
-  choice_list,     // one or a list of `choices`
-  weights,         // {read: 2, write: 1}: names of `choices` (any name when empty) to numbers >= 0
+  choice,       // one of `choices`
+  texts,        // one text or a list of them
+  choice_list,  // one or a list of `choices`
+  weights,      // {read: 2, write: 1}: names of `choices` (any name when empty) to numbers >= 0
 };
 
 struct DurationRange {
@@ -41,10 +41,10 @@ using ParameterValue = std::variant<bool, std::int64_t, double, Nanos, DurationR
 struct ParameterSpec {
   std::string name;
   ParameterType type = ParameterType::text;
-  std::string about;                  // one line
-  std::string fallback;               // as a plan would write it, for people; `value` is what the code gets
-  ParameterValue value;               // the fallback; its alternative must fit `type`
-  bool required = false;              // then there is no fallback
+  std::string about;      // one line
+  std::string fallback;   // as a plan would write it, for people; `value` is what the code gets
+  ParameterValue value;   // the fallback; its alternative must fit `type`
+  bool required = false;  // then there is no fallback
   std::vector<std::string> choices;
   double minimum = -std::numeric_limits<double>::infinity();  // numbers; durations in seconds; sizes in bytes
   double maximum = std::numeric_limits<double>::infinity();
@@ -55,7 +55,9 @@ class Parameters {
  public:
   Parameters() = default;
   explicit Parameters(const std::vector<ParameterSpec>& specs);  // every fallback
-  void set(std::string_view name, ParameterValue value) { values_.insert_or_assign(std::string(name), std::move(value)); }
+  void set(std::string_view name, ParameterValue value) {
+    values_.insert_or_assign(std::string(name), std::move(value));
+  }
   bool has(std::string_view name) const { return values_.find(name) != values_.end(); }
 
   bool boolean(std::string_view name) const { return get<bool>(name); }

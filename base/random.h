@@ -19,9 +19,9 @@ class Random {
   Random fork(std::string_view name) const;
 
   std::uint64_t next();
-  std::uint64_t below(std::uint64_t bound);                       // uniform in [0, bound); bound > 0
-  std::int64_t between(std::int64_t low, std::int64_t high);      // uniform in [low, high]
-  double uniform();                                               // uniform in [0, 1)
+  std::uint64_t below(std::uint64_t bound);                   // uniform in [0, bound); bound > 0
+  std::int64_t between(std::int64_t low, std::int64_t high);  // uniform in [low, high]
+  double uniform();                                           // uniform in [0, 1)
   double exponential(double mean);
   bool chance(double probability) { return uniform() < probability; }
 

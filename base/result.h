@@ -16,7 +16,8 @@ enum class ErrorKind {
 
 struct Error {
   ErrorKind kind = ErrorKind::infrastructure;
-  std::string message;  // one sentence, place first, remedy last; no trailing newline (plan errors carry source line and caret)
+  std::string
+      message;  // one sentence, place first, remedy last; no trailing newline (plan errors carry source line and caret)
 
   // The same error with the place where it happened put before it: "node n1: " + message.
   Error in(std::string_view place) && {
@@ -30,7 +31,11 @@ template <class T>
 using Result = tl::expected<T, Error>;
 using Failure = tl::unexpected<Error>;
 
-inline Failure bad_input(std::string message) { return Failure(Error{ErrorKind::bad_input, std::move(message)}); }
-inline Failure infrastructure(std::string message) { return Failure(Error{ErrorKind::infrastructure, std::move(message)}); }
+inline Failure bad_input(std::string message) {
+  return Failure(Error{ErrorKind::bad_input, std::move(message)});
+}
+inline Failure infrastructure(std::string message) {
+  return Failure(Error{ErrorKind::infrastructure, std::move(message)});
+}
 
 }  // namespace shaketable

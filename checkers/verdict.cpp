@@ -4,9 +4,12 @@ namespace shaketable {
 
 std::string_view to_string(Validity validity) {
   switch (validity) {
-    case Validity::valid: return "valid";
-    case Validity::invalid: return "INVALID";
-    case Validity::unknown: return "unknown";
+    case Validity::valid:
+      return "valid";
+    case Validity::invalid:
+      return "INVALID";
+    case Validity::unknown:
+      return "unknown";
   }
   return "?";
 }

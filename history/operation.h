@@ -37,8 +37,8 @@ inline constexpr std::int64_t kNemesisProcess = -1;
 
 struct Operation {
   Value value;
-  Value error;               // nil, or what the client said went wrong
-  std::int64_t time_ns = -1; // since the start of the run, on the controller's monotonic clock; -1: not recorded
+  Value error;                // nil, or what the client said went wrong
+  std::int64_t time_ns = -1;  // since the start of the run, on the controller's monotonic clock; -1: not recorded
   std::int64_t process = 0;
   Name f;
   OpType type = OpType::invoke;

@@ -37,10 +37,10 @@ class Value {
     if (kind_ >= Kind::string) release();
   }
 
-  static Value keyword(std::string_view name);               // EDN :name, without the colon
-  static Value list(std::vector<Value> items);               // EDN vectors and lists, JSON arrays
-  static Value list_of(std::span<Value> items);              // the same, moving the items out of their place
-  static Value set(std::vector<Value> items);                // sorted, duplicates dropped
+  static Value keyword(std::string_view name);                     // EDN :name, without the colon
+  static Value list(std::vector<Value> items);                     // EDN vectors and lists, JSON arrays
+  static Value list_of(std::span<Value> items);                    // the same, moving the items out of their place
+  static Value set(std::vector<Value> items);                      // sorted, duplicates dropped
   static Value map(std::vector<std::pair<Value, Value>> entries);  // sorted by key; of equal keys the last stands
 
   Kind kind() const { return kind_; }
@@ -52,11 +52,11 @@ class Value {
   bool boolean() const;
   std::int64_t integer() const;
   double real() const;
-  std::string_view text() const;              // string or keyword
-  std::span<const Value> items() const;       // list or set; for a map, keys and values in turn
+  std::string_view text() const;         // string or keyword
+  std::span<const Value> items() const;  // list or set; for a map, keys and values in turn
   std::size_t size() const { return items().size() / (kind_ == Kind::map ? 2 : 1); }
   const Value& operator[](std::size_t i) const { return items()[i]; }  // list
-  const Value* find(const Value& key) const;  // map: the entry's value, or nullptr
+  const Value* find(const Value& key) const;                           // map: the entry's value, or nullptr
 
   // Total order: by kind, then by content. Strings and keywords are different kinds; 1 and 1.0 too.
   friend bool operator==(const Value& a, const Value& b) { return compare(a, b) == 0; }

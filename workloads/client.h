@@ -1,5 +1,6 @@
 #pragma once
-// A client of the system under test, as one worker uses it: connect, invoke with a deadline, tell what the answer means.
+// A client of the system under test, as one worker uses it: connect, invoke with a deadline, tell what the answer
+// means.
 
 #include <functional>
 #include <memory>
@@ -40,7 +41,8 @@ class Client {
   virtual ~Client() = default;
   virtual Result<void> open(Nanos timeout) = 0;
   // Never waits longer than `timeout` (by more than the network library's grain). Must answer `fail` only for what
-  // certainly did not and will not happen; when in doubt `info`. A read that failed in any way is `fail`: it changes nothing.
+  // certainly did not and will not happen; when in doubt `info`. A read that failed in any way is `fail`: it changes
+  // nothing.
   virtual Completion invoke(Name f, const Value& value, Nanos timeout) = 0;
   // Removes what this run's clients wrote, after the last operation; for clusters that are not ours to throw away.
   virtual Result<void> remove_data(Nanos /*timeout*/) { return {}; }

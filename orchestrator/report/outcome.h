@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "history/run_file.h"
-#include "orchestrator/report/exit_code.h"
 #include "orchestrator/judge/judge.h"
+#include "orchestrator/report/exit_code.h"
 
 namespace shaketable {
 

@@ -83,7 +83,7 @@ TEST_CASE("serializable reads of etcd under partitions are found stale, with a c
   if (not_root()) return;
   Scratch scratch;
   const std::string out = scratch / "run";
-  const Said run = shaketable(
+  const Said run = run_shaketable(
       {"run", "configs/etcd-serializable-reads.yaml", "--seed", "3", "--lab", "test-serializable", "--out", out}, 300s);
   INFO(run.out << run.err);
   CHECK(run.exit_code == 1);
