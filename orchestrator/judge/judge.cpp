@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/duration.h"
 #include "base/text.h"
+#include "checkers/aggregate/aggregate.h"
 #include "checkers/isolation/isolation.h"
 #include "checkers/linearizability/linearizable.h"
 #include "history/text.h"
@@ -91,16 +95,81 @@ Result<Verdict> run_isolation(const CheckPlan& check, const HistoryStream& histo
   return checker->finish(budget, &pool);
 }
 
-}  // namespace
+// Several levels: the first that does not hold answers, else the last.
+Result<Verdict> run_weak(const CheckPlan& check, const HistoryStream& history, const Budget& budget, Pool& pool,
+                         std::vector<std::string>& notes) {
+  Verdict verdict;
+  for (const std::string& name : check.options.texts("consistency")) {
+    const auto level = weak_level(name);
+    if (!level) {
+      const auto names = weak_level_names();
+      return bad_input(fmt::format("\"{}\" is not a level of weak-register; it has {}", name,
+                                   join(std::vector<std::string>(names.begin(), names.end()))));
+    }
+    auto checker = make_weak_checker(*level, IsolationOptions{});
+    const auto read = history(*checker);
+    if (!read) return Failure(read.error());
+    notes = read->notes;
+    auto judged = checker->finish(budget, &pool);
+    if (!judged || judged->valid != Validity::valid) return judged;
+    verdict = std::move(*judged);
+  }
+  return verdict;
+}
 
-const std::vector<CheckerInfo>& checkers() {
-  static const std::vector<CheckerInfo> all{
+template <class Infos>
+bool names(const Infos& infos, std::string_view name) {
+  return std::any_of(infos.begin(), infos.end(), [&](const auto& info) { return info.name == name; });
+}
+
+// Aggregate and safety checkers take the whole history and their options as a map; what equals its default is left out,
+// so that they can tell what was asked for.
+Result<Verdict> run_collected(const CheckPlan& check, const HistoryStream& history, const Budget& budget,
+                              const std::vector<FaultWindow>& faults, std::vector<std::string>& notes) {
+  History collected;
+  HistoryBuilder builder(collected);
+  const auto read = history(builder);
+  if (!read) return Failure(read.error());
+  notes = read->notes;
+  std::vector<std::pair<Value, Value>> options;
+  for (const ParameterSpec& spec : find_checker(check.checker)->parameters) {
+    const ParameterValue value = parameter_of(check.options, spec);
+    if (value != spec.value) options.emplace_back(spec.name, parameter_value(value));
+  }
+  const Value map = Value::map(std::move(options));
+  if (names(aggregate_checkers(), check.checker)) return check_aggregate(check.checker, collected, map, budget);
+  return check_safety(check.checker, collected, map, faults, budget);
+}
+
+std::vector<CheckerInfo> all_checkers() {
+  std::vector<CheckerInfo> all{
       linearizable_info(),
       isolation_info("list-append",
                      "transactions that append to lists and read them: isolation by the cycles of their dependencies"),
       isolation_info("rw-register",
                      "transactions that write and read registers: isolation by the cycles of their dependencies"),
   };
+  const auto levels = weak_level_names();
+  CheckerInfo weak = isolation_info(
+      "weak-register", "transactions on registers, judged by what each session can see: read-committed to sequential");
+  weak.parameters[0].about =
+      "the levels that must hold: " + join(std::vector<std::string>(levels.begin(), levels.end()));
+  weak.parameters[0].fallback = "causal";
+  weak.parameters[0].value = std::vector<std::string>{"causal"};
+  all.push_back(std::move(weak));
+  for (const AggregateInfo& info : aggregate_checkers()) {
+    CheckerInfo made{info.name, info.about, info.options};
+    if (!names(made.parameters, "keyed")) made.parameters.push_back(linearizable_info().parameters.back());
+    all.push_back(std::move(made));
+  }
+  for (const SafetyInfo& info : safety_checkers()) all.push_back({info.name, info.about, info.options});
+  return all;
+}
+
+}  // namespace
+
+const std::vector<CheckerInfo>& checkers() {
+  static const std::vector<CheckerInfo> all = all_checkers();
   return all;
 }
 
@@ -110,7 +179,55 @@ const CheckerInfo* find_checker(std::string_view name) {
   return nullptr;
 }
 
-Result<Judgement> judge(const CheckPlan& check, const HistoryStream& history, const JudgeBounds& bounds) {
+Value parameter_value(const ParameterValue& value) {
+  struct Visitor {
+    Value operator()(bool b) const { return b; }
+    Value operator()(std::int64_t i) const { return i; }
+    Value operator()(double d) const { return d; }
+    Value operator()(Nanos d) const { return format_duration(d); }
+    Value operator()(const DurationRange& r) const {
+      return Value::list({format_duration(r.low), format_duration(r.high)});
+    }
+    Value operator()(std::uint64_t s) const { return static_cast<std::int64_t>(s); }
+    Value operator()(const std::string& s) const { return s; }
+    Value operator()(const std::vector<std::string>& s) const { return Value::list({s.begin(), s.end()}); }
+    Value operator()(const Weights& w) const {
+      std::vector<std::pair<Value, Value>> entries;
+      for (const auto& [name, weight] : w) entries.emplace_back(name, weight);
+      return Value::map(std::move(entries));
+    }
+  };
+  return std::visit(Visitor{}, value);
+}
+
+ParameterValue parameter_of(const Parameters& from, const ParameterSpec& spec) {
+  switch (spec.type) {
+    case ParameterType::boolean:
+      return from.boolean(spec.name);
+    case ParameterType::integer:
+      return from.integer(spec.name);
+    case ParameterType::number:
+      return from.number(spec.name);
+    case ParameterType::duration:
+      return from.duration(spec.name);
+    case ParameterType::duration_range:
+      return from.range(spec.name);
+    case ParameterType::size:
+      return from.size(spec.name);
+    case ParameterType::text:
+    case ParameterType::choice:
+      return from.text(spec.name);
+    case ParameterType::texts:
+    case ParameterType::choice_list:
+      return from.texts(spec.name);
+    case ParameterType::weights:
+      return from.weights(spec.name);
+  }
+  return false;
+}
+
+Result<Judgement> judge(const CheckPlan& check, const HistoryStream& history, const JudgeBounds& bounds,
+                        const std::vector<FaultWindow>& faults) {
   if (!find_checker(check.checker)) {
     std::vector<std::string_view> names;
     for (const CheckerInfo& info : checkers()) names.push_back(info.name);
@@ -123,8 +240,13 @@ Result<Judgement> judge(const CheckPlan& check, const HistoryStream& history, co
                       bounds.memory_bytes);
   ThreadPool pool(0);
   Judgement judgement;
-  auto verdict = check.checker == "linearizable" ? run_linearizable(check, history, budget, pool, judgement.notes)
-                                                 : run_isolation(check, history, budget, pool, judgement.notes);
+  auto verdict = [&]() -> Result<Verdict> {
+    if (check.checker == "linearizable") return run_linearizable(check, history, budget, pool, judgement.notes);
+    if (check.checker == "list-append" || check.checker == "rw-register")
+      return run_isolation(check, history, budget, pool, judgement.notes);
+    if (check.checker == "weak-register") return run_weak(check, history, budget, pool, judgement.notes);
+    return run_collected(check, history, budget, faults, judgement.notes);
+  }();
   if (!verdict) return Failure(verdict.error());
   judgement.verdict = std::move(*verdict);
   judgement.seconds = std::chrono::duration<double>(clock.now()).count();

@@ -8,6 +8,7 @@
 
 #include "base/parameters.h"
 #include "base/result.h"
+#include "checkers/safety/safety.h"
 #include "checkers/verdict.h"
 #include "history/history.h"
 #include "orchestrator/plan/plan.h"
@@ -38,7 +39,13 @@ struct Judgement {
   std::vector<std::string> notes;  // what the reader made of imperfect input
 };
 
-// Errors are bad_input: an unknown checker, an operation that the model cannot take, a malformed history.
-Result<Judgement> judge(const CheckPlan& check, const HistoryStream& history, const JudgeBounds& bounds);
+// One parameter as a JSON-like value, as files keep it and people read it.
+Value parameter_value(const ParameterValue& value);
+ParameterValue parameter_of(const Parameters& from, const ParameterSpec& spec);
+
+// `faults`: when faults were in effect, for the checkers that ask (availability, failure-detector); empty for histories
+// of others. Errors are bad_input: an unknown checker, an operation that the model cannot take, a malformed history.
+Result<Judgement> judge(const CheckPlan& check, const HistoryStream& history, const JudgeBounds& bounds,
+                        const std::vector<FaultWindow>& faults = {});
 
 }  // namespace shaketable

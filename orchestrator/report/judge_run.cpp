@@ -45,9 +45,17 @@ Result<Outcome> judge_run(const std::string& path, std::vector<CheckPlan> checks
   if (!counts) return Failure(counts.error());
   for (std::string& doubt : doubts_about(*counts)) outcome->doubts.push_back(std::move(doubt));
 
+  const auto recorded = file->faults();
+  if (!recorded) return Failure(recorded.error());
+  std::vector<FaultWindow> faults;
+  for (const FaultRecord& fault : *recorded)
+    if (fault.actual_start_ns != kNotYet)
+      faults.push_back({fault.fault, fault.targets, fault.actual_start_ns,
+                        fault.actual_end_ns == kNotYet ? INT64_MAX : fault.actual_end_ns});
+
   std::vector<VerdictRecord> records;
   for (const CheckPlan& check : checks) {
-    auto judgement = judge(check, stream, bounds);
+    auto judgement = judge(check, stream, bounds, faults);
     if (!judgement) return Failure(judgement.error().in(path));
     Verdict& verdict = judgement->verdict;
     if (!file->damage().empty() && verdict.valid == Validity::invalid) {

@@ -89,54 +89,6 @@ std::string xml(std::string_view text) {
   return out;
 }
 
-// JSON of one parameter, for the file and for people.
-Value parameter_json(const ParameterValue& value) {
-  struct Visitor {
-    Value operator()(bool b) const { return b; }
-    Value operator()(std::int64_t i) const { return i; }
-    Value operator()(double d) const { return d; }
-    Value operator()(Nanos d) const { return format_duration(d); }
-    Value operator()(const DurationRange& r) const {
-      return Value::list({format_duration(r.low), format_duration(r.high)});
-    }
-    Value operator()(std::uint64_t s) const { return static_cast<std::int64_t>(s); }
-    Value operator()(const std::string& s) const { return s; }
-    Value operator()(const std::vector<std::string>& s) const { return Value::list({s.begin(), s.end()}); }
-    Value operator()(const Weights& w) const {
-      std::vector<std::pair<Value, Value>> entries;
-      for (const auto& [name, weight] : w) entries.emplace_back(name, weight);
-      return Value::map(std::move(entries));
-    }
-  };
-  return std::visit(Visitor{}, value);
-}
-
-ParameterValue parameter_of(const Parameters& from, const ParameterSpec& spec) {
-  switch (spec.type) {
-    case ParameterType::boolean:
-      return from.boolean(spec.name);
-    case ParameterType::integer:
-      return from.integer(spec.name);
-    case ParameterType::number:
-      return from.number(spec.name);
-    case ParameterType::duration:
-      return from.duration(spec.name);
-    case ParameterType::duration_range:
-      return from.range(spec.name);
-    case ParameterType::size:
-      return from.size(spec.name);
-    case ParameterType::text:
-    case ParameterType::choice:
-      return from.text(spec.name);
-    case ParameterType::texts:
-    case ParameterType::choice_list:
-      return from.texts(spec.name);
-    case ParameterType::weights:
-      return from.weights(spec.name);
-  }
-  return false;
-}
-
 }  // namespace
 
 Validity Outcome::validity() const {
@@ -375,7 +327,7 @@ Value checks_json(const std::vector<CheckPlan>& checks) {
     if (const CheckerInfo* info = find_checker(check.checker))
       for (const ParameterSpec& spec : info->parameters) {
         const ParameterValue value = parameter_of(check.options, spec);
-        if (value != spec.value) options.emplace_back(spec.name, parameter_json(value));
+        if (value != spec.value) options.emplace_back(spec.name, parameter_value(value));
       }
     list.push_back(Value::map({{"checker", check.checker}, {"options", Value::map(std::move(options))}}));
   }
