@@ -42,8 +42,8 @@ struct ParameterSpec {
   std::string name;
   ParameterType type = ParameterType::text;
   std::string about;      // one line
-  std::string fallback;   // as a plan would write it, for people; `value` is what the code gets
-  ParameterValue value;   // the fallback; its alternative must fit `type`
+  std::string fallback;   // for people: as a plan would write it, or in words what holds without it ("not judged")
+  ParameterValue value;   // the fallback as the code gets it; its alternative must fit `type`
   bool required = false;  // then there is no fallback
   std::vector<std::string> choices;
   double minimum = -std::numeric_limits<double>::infinity();  // numbers; durations in seconds; sizes in bytes

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "base/duration.h"
 #include "base/log.h"
@@ -19,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr Nanos kInstallTimeout = 10min;
 constexpr Nanos kLookTimeout = 10s;
 constexpr Nanos kPollEvery = 250ms;
+constexpr int kLooksAfterStop = 5;
 
 std::string end_of_output(const CommandOutcome& outcome) {
   std::vector<std::string> lines;
@@ -220,7 +222,12 @@ Result<void> System::stop(const std::vector<std::string>& names) {
   if (!nodes) return tl::unexpected(nodes.error());
   if (auto ok = run_part(*nodes, {"stop", 60s}, spec_.stop); !ok) return ok;
   if (spec_.pids.empty()) return {};
+  // A process may take a moment from its last words to its end.
   auto left = processes(names);
+  for (int look = 0; look < kLooksAfterStop && left && !left->empty(); ++look) {
+    std::this_thread::sleep_for(200ms);
+    left = processes(names);
+  }
   if (!left) return tl::unexpected(left.error());
   if (left->empty()) return {};
   std::vector<std::string> list;
@@ -354,13 +361,15 @@ Result<std::string> System::version() {
   return infrastructure(fmt::format("{}: no node tells its version:\n  {}", spec_.name, join(failures, "\n  ")));
 }
 
-std::string System::client_url(const Node& node) const {
+Result<std::string> System::client_url(const Node& node) const {
   const NodeSpec& spec = node.spec();
   if (!spec.client_url.empty()) return spec.client_url;
   std::string host = spec.address;
   if (host.empty() && !spec.address6.empty()) host = "[" + spec.address6 + "]";
   if (host.empty()) host = spec.host.find(':') == std::string::npos ? spec.host : "[" + spec.host + "]";
-  return fmt::format("{}://{}:{}", spec_.client_scheme, host, spec_.client_port);
+  const auto scheme = fill(node, spec_.client_scheme);
+  if (!scheme) return scheme;
+  return fmt::format("{}://{}:{}", *scheme, host, spec_.client_port);
 }
 
 std::vector<PlannedCommand> System::planned_commands() const {

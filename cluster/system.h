@@ -73,7 +73,7 @@ class System {
   // Copies the logs of every node to `directory`/NODE/…; returns what could not be had, a line each (logs never fail a
   // run). Of a long file, the end. Announced secrets are blotted out.
   std::vector<std::string> collect_logs(const std::string& directory, std::size_t limit_bytes_per_file);
-  std::string client_url(const Node& node) const;
+  Result<std::string> client_url(const Node& node) const;
 
   // What install … tear_down would send, in order.
   std::vector<PlannedCommand> planned_commands() const;

@@ -51,6 +51,7 @@ std::vector<std::string> System::collect_logs(const std::string& directory, std:
   const auto nodes = cluster_.all();
 
   std::vector<std::future<CommandOutcome>> listings;
+  std::vector<std::string> looked_for;
   for (Node* node : nodes) {
     std::vector<std::string> filled;
     for (const std::string& glob : globs)
@@ -59,6 +60,7 @@ std::vector<std::string> System::collect_logs(const std::string& directory, std:
       else
         missing.push_back(text.error().message);
     Command command;
+    looked_for.push_back(join(filled, " "));
     command.script = system_scripts::list_files(filled);
     command.timeout = std::chrono::seconds(10);
     listings.push_back(node->run(command));
@@ -74,7 +76,7 @@ std::vector<std::string> System::collect_logs(const std::string& directory, std:
     std::istringstream lines(outcome.out);
     for (std::string line; std::getline(lines, line);) paths[i].push_back(line);
     if (paths[i].empty())
-      missing.push_back(fmt::format("node {}: no file matches {}", nodes[i]->name(), join(globs, " ")));
+      missing.push_back(fmt::format("node {}: no file matches {}", nodes[i]->name(), looked_for[i]));
     if (paths[i].size() > kFilesPerNodeMax) {
       missing.push_back(fmt::format("node {}: {} log files; the first {} are copied", nodes[i]->name(), paths[i].size(),
                                     kFilesPerNodeMax));

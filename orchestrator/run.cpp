@@ -31,6 +31,8 @@ namespace {
 
 constexpr std::size_t kLogLimitBytes = 64 << 20;              // of each file of the system's, from its end
 constexpr Nanos kFinalReadsLimit = std::chrono::seconds(60);  // reads that get no answer end with the limit
+constexpr int kClientAttempts = 3;
+constexpr Nanos kBetweenClientAttempts = std::chrono::milliseconds(300);
 
 std::vector<CheckPlan> checks_of(const Plan& plan, const Workload& workload) {
   if (!plan.checks.empty()) return plan.checks;
@@ -163,11 +165,31 @@ class Run {
     if (!healthy)
       return Failure(healthy.error().in(fmt::format("{} is not healthy before the first fault", plan_.system.name)));
     log::info("{} is healthy after {}", plan_.system.name, format_duration(*healthy));
-    make_interpreter(*client_info);
-    return {};
+    if (const auto made = make_interpreter(*client_info); !made) return made;
+    return look_through_clients();
   }
 
-  void make_interpreter(const ClientInfo& client_info) {
+  // A wrong password or certificate, or an address that leads nowhere, ends the run here: the nodes may be healthy and
+  // yet no client gets in, and then no fault should be made.
+  Result<void> look_through_clients() {
+    std::vector<std::string> refused;
+    for (std::size_t i = 0; i < client_settings_.endpoints.size(); ++i) {
+      Result<void> answered;
+      for (int attempt = 0; attempt < kClientAttempts; ++attempt) {
+        if (attempt > 0 && !clock_->sleep_until(clock_->now() + kBetweenClientAttempts, interrupts_.load())) break;
+        const auto client = make_client_(i);
+        answered = client->open(plan_.client.timeout);
+        if (answered) answered = client->probe(plan_.client.timeout);
+        if (answered) break;
+      }
+      if (!answered) refused.push_back(client_settings_.endpoints[i].node + ": " + answered.error().message);
+    }
+    if (refused.empty()) return {};
+    return infrastructure(fmt::format("clients cannot reach {} of {} nodes:\n  {}", refused.size(),
+                                      client_settings_.endpoints.size(), join(refused, "\n  ")));
+  }
+
+  Result<void> make_interpreter(const ClientInfo& client_info) {
     LoadOptions load;
     load.workers = static_cast<std::size_t>(plan_.workload.workers);
     load.operation_timeout = load.open_timeout = plan_.client.timeout;
@@ -181,7 +203,9 @@ class Run {
     client.run = run_name();
     for (const Node* node : cluster_->all()) {
       load.nodes.push_back(node->name());
-      client.endpoints.push_back({node->name(), system_->client_url(*node)});
+      auto url = system_->client_url(*node);
+      if (!url) return Failure(url.error());
+      client.endpoints.push_back({node->name(), std::move(*url)});
     }
     client_settings_ = client;
     load.make_client = [client, make = client_info.make](std::size_t worker) {
@@ -191,6 +215,7 @@ class Run {
     };
     make_client_ = load.make_client;
     interpreter_ = std::make_unique<Interpreter>(*recorder_, *clock_, std::move(load));
+    return {};
   }
 
   // The load, with the nemesis beside it.

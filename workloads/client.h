@@ -40,6 +40,8 @@ class Client {
  public:
   virtual ~Client() = default;
   virtual Result<void> open(Nanos timeout) = 0;
+  // After open(), before the load of a run: does the endpoint answer? For a client whose open() does not ask it.
+  virtual Result<void> probe(Nanos /*timeout*/) { return {}; }
   // Never waits longer than `timeout` (by more than the network library's grain). Must answer `fail` only for what
   // certainly did not and will not happen; when in doubt `info`. A read that failed in any way is `fail`: it changes
   // nothing.

@@ -51,7 +51,7 @@ constexpr std::array kKeptCapabilities = {
 constexpr std::string_view kSshdConfig = R"(ListenAddress 0.0.0.0
 ListenAddress ::
 HostKey /etc/ssh/lab_host_key
-AuthorizedKeysFile /root/.ssh/authorized_keys
+AuthorizedKeysFile .ssh/authorized_keys
 PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no

@@ -93,7 +93,6 @@ int command_line(int argc, char** argv) {
 
   LabOptions lab;
   std::string lab_node;
-  std::vector<std::string> lab_arguments;
   bool lab_json = false;
   CLI::App* lab_app = app.add_subcommand("lab", "the embedded cluster");
   lab_app->require_subcommand(1);
@@ -113,17 +112,15 @@ int command_line(int argc, char** argv) {
   status_app->fallthrough();
   status_app->add_flag("--json", lab_json, "print one JSON object");
   status_app->callback([&] { code = lab_status_command(lab.name, lab_json); });
-  CLI::App* exec_app = lab_app->add_subcommand("exec", "run a command beside the controller, in the lab's network");
-  exec_app->fallthrough();
-  exec_app->add_option("CMD", lab_arguments, "command and arguments")->required();
+  CLI::App* exec_app = lab_app->add_subcommand(
+      "exec", "lab exec [--lab NAME] CMD…: run a command beside the controller, in the lab's network");
+  // Not fallthrough: what follows the command is the command's, "-S" as well.
+  exec_app->add_option("--lab", lab.name, "its name")->capture_default_str();
   exec_app->prefix_command();
-  exec_app->callback([&] {
-    std::vector<std::string> all = lab_arguments;
-    for (const std::string& more : exec_app->remaining()) all.push_back(more);
-    code = lab_exec_command(lab.name, all);
-  });
-  CLI::App* ssh_app = lab_app->add_subcommand("ssh", "a shell, or a command, on a node");
-  ssh_app->fallthrough();
+  exec_app->callback([&] { code = lab_exec_command(lab.name, exec_app->remaining()); });
+  CLI::App* ssh_app =
+      lab_app->add_subcommand("ssh", "lab ssh [--lab NAME] NODE [CMD…]: a shell, or a command, on a node");
+  ssh_app->add_option("--lab", lab.name, "its name")->capture_default_str();
   ssh_app->add_option("NODE", lab_node, "n1, n2, …")->required();
   ssh_app->prefix_command();
   ssh_app->callback([&] { code = lab_ssh_command(lab.name, lab_node, ssh_app->remaining()); });

@@ -80,6 +80,10 @@ ExitCode lab_status_command(const std::string& name, bool json) {
 }
 
 ExitCode lab_exec_command(const std::string& name, const std::vector<std::string>& arguments) {
+  if (arguments.empty()) {
+    log::error("lab exec: a command is missing; write: shaketable lab exec CMD...");
+    return ExitCode::bad_input;
+  }
   return failed(Lab::exec(name, arguments).error());  // it returns only when it failed
 }
 

@@ -2,6 +2,7 @@
 // The whole outcome of a run, put together from its file and its verdicts: what `run`, `check RUN` and `report` print
 // and what decides their exit code.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -49,6 +50,7 @@ Result<Outcome> read_outcome(const RunFile& file);
 struct FunctionCounts {
   std::string f;
   std::int64_t invoked = 0, ok = 0, fail = 0, info = 0;
+  std::map<std::string, std::int64_t> errors;  // what the client said went wrong, and how often; at most 64 of them
 };
 Result<std::vector<FunctionCounts>> count_functions(const HistoryStream& history);
 // Why a history of these counts says too little: nothing succeeded, or one function never did. Empty: it says enough.

@@ -267,10 +267,10 @@ TEST_CASE("What clients connect to") {
   add([](NodeSpec&) {});
   const Cluster cluster(std::move(list));
   const System system(toy(), cluster, true, {});
-  CHECK(system.client_url(cluster.node(0)) == "https://db.example:1");
-  CHECK(system.client_url(cluster.node(1)) == "http://10.0.0.2:7000");
-  CHECK(system.client_url(cluster.node(2)) == "http://[fd00::3]:7000");
-  CHECK(system.client_url(cluster.node(3)) == "http://ssh.example:7000");
+  CHECK(system.client_url(cluster.node(0)).value() == "https://db.example:1");
+  CHECK(system.client_url(cluster.node(1)).value() == "http://10.0.0.2:7000");
+  CHECK(system.client_url(cluster.node(2)).value() == "http://[fd00::3]:7000");
+  CHECK(system.client_url(cluster.node(3)).value() == "http://ssh.example:7000");
 }
 
 TEST_CASE("A dry run lists every command and touches nothing") {

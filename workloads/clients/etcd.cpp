@@ -56,6 +56,12 @@ class EtcdClient final : public Client {
     return {};
   }
 
+  Result<void> probe(Nanos timeout) override {
+    const HttpAnswer answer = http_.post(endpoint_.url + "/v3/maintenance/status", headers_, "{}", timeout);
+    if (answer.status == 200) return {};
+    return infrastructure(fmt::format("etcd at {} does not answer: {}", endpoint_.url, problem_of(answer)));
+  }
+
   Completion invoke(Name f, const Value& value, Nanos timeout) override {
     static const Name read("read"), write("write"), cas("cas");
     if (!value.is_list() || value.size() != 2)
