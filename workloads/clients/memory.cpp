@@ -30,14 +30,13 @@ class Registers {
   std::array<Shard, 64> shards_;
 };
 
+// Kept for the life of the program: a worker whose only client was lost to an `info` must find again what it wrote.
 std::shared_ptr<Registers> registers_of(const std::string& run) {
   static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<Registers>>* runs = new std::map<std::string, std::weak_ptr<Registers>>;
+  static auto* runs = new std::map<std::string, std::shared_ptr<Registers>>;
   std::lock_guard lock(mutex);
-  std::erase_if(*runs, [](const auto& entry) { return entry.second.expired(); });
-  std::weak_ptr<Registers>& entry = (*runs)[run];
-  std::shared_ptr<Registers> registers = entry.lock();
-  if (!registers) entry = registers = std::make_shared<Registers>();
+  std::shared_ptr<Registers>& registers = (*runs)[run];
+  if (!registers) registers = std::make_shared<Registers>();
   return registers;
 }
 
