@@ -165,6 +165,7 @@ class Run {
     if (!healthy)
       return Failure(healthy.error().in(fmt::format("{} is not healthy before the first fault", plan_.system.name)));
     log::info("{} is healthy after {}", plan_.system.name, format_duration(*healthy));
+    if (const auto set = recorder_->set_meta(kMetaHealthyAt, std::to_string(clock_->now().count())); !set) return set;
     if (const auto made = make_interpreter(*client_info); !made) return made;
     return look_through_clients();
   }

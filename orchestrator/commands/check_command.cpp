@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -96,6 +98,8 @@ Result<Checked> check_run(const std::string& path, const std::vector<CheckPlan>&
 
 Result<Checked> check_file(const std::string& path, const std::vector<CheckPlan>& checks, const ReadOptions& reading,
                            const JudgeBounds& bounds) {
+  if (std::filesystem::is_directory(path))
+    return bad_input(fmt::format("{}: a folder without history.db, so not that of a run", path));
   if (checks.empty())
     return bad_input(
         fmt::format("{}: a history alone does not say how to judge it; add --checker linearizable --model …, or "

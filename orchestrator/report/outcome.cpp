@@ -217,7 +217,8 @@ std::string outcome_text(const Outcome& outcome) {
       out = fmt::format("INVALID: {} broke a promise.\n", outcome.system);
       break;
     case Validity::unknown:
-      out = "UNKNOWN: this run does not decide whether the promises were kept.\n";
+      out = outcome.infrastructure.empty() ? "UNKNOWN: this run does not decide whether the promises were kept.\n"
+                                           : "FAILED: the run could not be carried through, so it decides nothing.\n";
       break;
   }
   for (const std::string& doubt : outcome.doubts) out += fmt::format("  because {}\n", doubt);

@@ -19,6 +19,7 @@ inline constexpr const char* kMetaChecks = "checks";               // how the pl
 inline constexpr const char* kMetaUncleanNodes = "unclean_nodes";  // {node: why}
 inline constexpr const char* kMetaRecovery = "recovery";  // {"healthy":true,"after_ns":N} or {"healthy":false,"why":…}
 inline constexpr const char* kMetaInfrastructure = "infrastructure";  // a sentence: what of ours failed during the run
+inline constexpr const char* kMetaHealthyAt = "healthy_at_ns";        // when the cluster was first seen healthy
 inline constexpr const char* kMetaRepeat = "repeat";                  // the command that repeats the run
 inline constexpr const char* kWhyInterrupted = "interrupted by a signal";
 

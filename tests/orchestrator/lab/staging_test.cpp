@@ -176,6 +176,17 @@ TEST_CASE("a cluster that runs already is shaken behind TLS and users and left a
   CHECK_FALSE(contains(refused.out + refused.err, "not-the-password"));
   ::setenv("STAGING_PASSWORD", kPassword.c_str(), 1);
 
+  // A node that shows another's host key is not talked to.
+  std::string swapped = content_of(plan);
+  swapped.replace(swapped.find("host_key_alias: n2"), 18, "host_key_alias: n3");
+  std::ofstream(staging / "swapped.yaml") << swapped;
+  const Said stranger =
+      run_shaketable(staging.beside({"run", staging / "swapped.yaml", "--out", staging / "stranger"}), 60s);
+  INFO(stranger.out << stranger.err);
+  CHECK(stranger.exit_code == 4);
+  CHECK(contains(stranger.err, "host key"));
+  CHECK(contains(stranger.err, "n2"));
+
   // A member that stays away is a liveness finding after the faults, and an error of its own before them.
   const std::string short_plan =
       staging.plan("short.yaml", faults + "time_limit: 8s\nrecovery: 3s\nhealth_before: 3s\n");
