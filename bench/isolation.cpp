@@ -195,7 +195,7 @@ int check(const std::string& checker, const std::string& model, const std::strin
   IsolationOptions options;
   options.consistency_models = {model};
   const auto weak = weak_level(checker);
-  const auto sink = weak                       ? make_weak_checker(*weak, options)
+  const auto sink = weak                       ? make_weak_checker({*weak}, options)
                     : checker == "list-append" ? make_list_append_checker(options)
                                                : make_rw_register_checker(options);
   if (const auto read = read_history_file(path, {}, *sink); !read) {

@@ -47,10 +47,12 @@ Verdict check_counter(const Input& input) {
   const auto operations = static_cast<std::int64_t>(calls.size());
   // A failed operation did not happen. It is known in hindsight, so it is left out from the beginning.
   std::vector<Event> events;
+  std::int64_t unreadable = 0;
   __int128 low = input.options.integer("initial"), high = low;
   for (const Call& call : calls) {
     const bool reads = call.f.text() == "read" && call.ok() && call.answer().is_integer();
     const auto by = amount(call);
+    unreadable += call.f.text() == "read" && call.ok() && !reads;
     if (!reads && (!by || call.failed())) continue;
     events.push_back({call.start, false, &call});
     if (call.end != kNever) events.push_back({call.end, true, &call});
@@ -100,7 +102,9 @@ Verdict check_counter(const Input& input) {
   findings.note("highest-at-end", narrow(high));
   // Without a read nothing can be wrong, which the field calls valid; without any operation there is nothing to judge.
   Verdict verdict = std::move(findings).verdict("counter", operations,
-                                                events.empty() ? "nothing was ever added or read" : std::string());
+                                                events.empty()                 ? "nothing was ever added or read"
+                                                : reads == 0 && unreadable > 0 ? "no read gave a whole number"
+                                                                               : std::string());
   if (reads == 0 && verdict.valid == Validity::valid) verdict.explanation = "the counter was never read\n";
   return verdict;
 }

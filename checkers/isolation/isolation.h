@@ -59,6 +59,9 @@ struct IsolationOptions {
   // For VersionOrder::transaction_order: index of a completion in the history -> its place. Others are unordered.
   std::map<std::int64_t, std::int64_t> transaction_order;
 
+  // What may be kept while the history is read; past it nothing more is kept, and finish() answers unknown.
+  std::uint64_t memory_bytes = UINT64_MAX;
+
   std::uint64_t search_steps_max = 20'000'000;  // edges visited in search of the shortest cycles; deterministic
   std::size_t examples_max = 8;                 // shown for each anomaly; all are counted
 };
@@ -84,7 +87,9 @@ class IsolationChecker : public OperationSink {
   virtual Result<Verdict> finish(const Budget& budget, Pool* pool) = 0;
 };
 
-// The options must be valid (else finish() answers bad_input).
+// The options must be valid (else finish() answers bad_input). A model that proscribes nothing these checkers look for
+// (linearizable, 1SR) leaves `unknown`. rw-register judges a model that is also the name of a weak level (below) by
+// that level: by it alone, or for read-committed and read-atomic besides; their names PL-2 and the like stay Adya's.
 std::unique_ptr<IsolationChecker> make_list_append_checker(IsolationOptions options);
 std::unique_ptr<IsolationChecker> make_rw_register_checker(IsolationOptions options);
 
@@ -109,16 +114,16 @@ enum class WeakLevel : std::uint8_t {
   monotonic_writes,
   read_your_writes,
   writes_follow_reads,
-  pram,        // each session on its own explains its reads by everybody's writes, in session order
+  pram,        // "PRAM": each session on its own explains its reads by everybody's writes, in session order
   sequential,  // one order for all that respects sessions (NP-complete: bounded by the budget)
 };
 
-std::string_view to_string(WeakLevel level);  // "read-committed", "pram", ...
+std::string_view to_string(WeakLevel level);  // "read-committed", "PRAM", ...
 std::optional<WeakLevel> weak_level(std::string_view name);
 std::vector<std::string_view> weak_level_names();
 
-// Of the options only the bounds of the search count.
-std::unique_ptr<IsolationChecker> make_weak_checker(WeakLevel level, IsolationOptions options);
+// Of the options only the bounds count. Several levels: all must hold; the history is read once.
+std::unique_ptr<IsolationChecker> make_weak_checker(std::vector<WeakLevel> levels, IsolationOptions options);
 Result<Verdict> check_weak(const History& history, WeakLevel level, const IsolationOptions& options = {},
                            const Budget& budget = {}, Pool* pool = nullptr);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/duration.h"
 #include "base/text.h"
 #include "history/text.h"
 
@@ -59,9 +60,9 @@ Anomaly cycle_anomaly(const Transactions& txns, const Cycle& cycle, const Explai
   }
   path.push_back(path.front());
   text += "Each comes before the next, and the last before the first: a contradiction.";
-  return {std::move(text), Value::map({{"cycle", Value::list(std::move(path))},
-                                       {"steps", Value::list(std::move(steps))},
-                                       {"transactions", Value::list(std::move(transactions))}})};
+  return {std::move(text), with_picture(Value::map({{"cycle", Value::list(std::move(path))},
+                                                    {"steps", Value::list(std::move(steps))},
+                                                    {"transactions", Value::list(std::move(transactions))}}))};
 }
 
 }  // namespace
@@ -163,6 +164,22 @@ std::uint64_t cycle_bytes(const CycleProblem& problem) {
   return problem.edges.size() * (sizeof(Edge) + 5) + problem.nodes * 20ull;
 }
 
+Verdict too_large(const char* checker, const Transactions& txns, const IsolationOptions& options) {
+  Verdict verdict;
+  verdict.checker = checker;
+  verdict.operations = txns.events();
+  verdict.reason = "the history does not fit the memory allowed, " + format_size(options.memory_bytes) +
+                   " (--memory): it was read, and not judged";
+  return verdict;
+}
+
+std::string too_large(const CycleProblem& problem, const Transactions& txns, const Budget& budget) {
+  const std::uint64_t bytes = txns.bytes() + cycle_bytes(problem);
+  if (bytes <= budget.memory_bytes()) return {};
+  return "the graph of dependencies takes about " + format_size(bytes) + ", and " + format_size(budget.memory_bytes()) +
+         " are allowed (--memory): cycles were not searched";
+}
+
 Verdict judge(const char* checker, const IsolationOptions& options, const Transactions& txns, Findings& findings,
               const CycleReport& cycles, bool empty) {
   const Scope scope = scope_of(options);
@@ -189,6 +206,12 @@ Verdict judge(const char* checker, const IsolationOptions& options, const Transa
     if (scope.prohibited.contains(name))
       findings.doubts.push_back("the search for " + name + " ended with its " +
                                 std::to_string(options.search_steps_max) + " steps");
+  }
+
+  for (const std::string& model : options.consistency_models) {
+    if (anomalies_prohibited_by(std::span(&model, 1)).empty())
+      findings.doubts.push_back(std::string(checker) + " has nothing by which to judge " + model +
+                                ": ask for a stronger model, or for another checker");
   }
 
   if (!bad.empty()) {

@@ -73,6 +73,14 @@ bool is_empty(const CycleProblem& problem);
 // An estimate of the memory that find_cycles() takes.
 std::uint64_t cycle_bytes(const CycleProblem& problem);
 
+// `details` of a cycle, with its drawing as "dot".
+Value with_picture(Value details);
+
+// unknown: the history, or the graph of it, is larger than the memory that the caller allows.
+Verdict too_large(const char* checker, const Transactions& txns, const IsolationOptions& options);
+// Why cycles were not searched; empty if they can be.
+std::string too_large(const CycleProblem& problem, const Transactions& txns, const Budget& budget);
+
 Verdict judge(const char* checker, const IsolationOptions& options, const Transactions& txns, Findings& findings,
               const CycleReport& cycles, bool empty);
 

@@ -492,13 +492,15 @@ Reason ListAppend::explain(const Step& step, const std::string& from, const std:
 
 class ListAppendChecker final : public IsolationChecker {
  public:
-  explicit ListAppendChecker(IsolationOptions options) : options_(std::move(options)), txns_(Workload::list_append) {}
+  explicit ListAppendChecker(IsolationOptions options)
+      : options_(std::move(options)), txns_(Workload::list_append, options_.memory_bytes) {}
 
   Result<void> take(Operation operation) override { return txns_.take(operation); }
 
   Result<Verdict> finish(const Budget& budget, Pool*) override {
     if (auto known = validate(options_); !known) return Failure(known.error());
     txns_.end();
+    if (txns_.full()) return too_large("list-append", txns_, options_);
     ListAppend lists(txns_, options_);
     lists.index_appends();
     lists.find_anomalies();
@@ -512,11 +514,10 @@ class ListAppendChecker final : public IsolationChecker {
       problem.steps_max = options_.search_steps_max;
       problem.examples_max = options_.examples_max;
       empty = is_empty(problem);
-      if (budget.memory_bytes() < txns_.bytes() + cycle_bytes(problem)) {
-        lists.findings().doubts.emplace_back("the graph does not fit the memory allowed: cycles were not searched");
-      } else {
+      if (std::string why = too_large(problem, txns_, budget); !why.empty())
+        lists.findings().doubts.push_back(std::move(why));
+      else
         report = find_cycles(problem, budget);
-      }
     }
     add_cycles(lists.findings(), report, txns_, [&](const Step& step, const std::string& from, const std::string& to) {
       return lists.explain(step, from, to);

@@ -304,6 +304,14 @@ Names anomalies_prohibited_by(std::span<const std::string> names) {
   return anomalies_implying(proscribed);
 }
 
+std::vector<std::string> models_implying(string_view canonical) {
+  std::vector<std::string> all;
+  for (const auto& [model, implied] : model_closures()) {
+    if (model != canonical && implied.contains(canonical)) all.emplace_back(friendly_model(model));
+  }
+  return all;
+}
+
 Boundary ruled_out_by(const Names& anomalies) {
   Names holding;  // every anomaly that holds by implication
   for (const std::string& anomaly : anomalies)

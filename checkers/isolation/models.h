@@ -36,6 +36,9 @@ Names anomalies_prohibited_by(std::span<const std::string> models);
 // The named anomalies and all that imply them.
 Names anomalies_implying(std::span<const std::string> anomalies);
 
+// Every model that implies this one, by friendly name, itself left out.
+std::vector<std::string> models_implying(std::string_view canonical);
+
 struct Boundary {
   std::vector<std::string> not_models;  // the weakest models ruled out, friendly names, sorted
   std::vector<std::string> also_not;    // the stronger ones

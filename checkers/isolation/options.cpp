@@ -24,7 +24,7 @@ constexpr std::array<std::pair<WeakLevel, std::string_view>, 9> kWeakLevels = {{
     {WeakLevel::monotonic_writes, "monotonic-writes"},
     {WeakLevel::read_your_writes, "read-your-writes"},
     {WeakLevel::writes_follow_reads, "writes-follow-reads"},
-    {WeakLevel::pram, "pram"},
+    {WeakLevel::pram, "PRAM"},
     {WeakLevel::sequential, "sequential"},
 }};
 

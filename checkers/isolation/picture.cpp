@@ -33,27 +33,40 @@ Picture picture_of(const Value& details) {
   const Value* cycle = details.find("cycle");
   const Value* steps = details.find("steps");
   const Value* transactions = details.find("transactions");
-  if (!cycle || !steps || !transactions || cycle->size() != steps->size() + 1) return picture;
+  if (!cycle || !steps || !transactions || !cycle->is_list() || !steps->is_list() || !transactions->is_list() ||
+      cycle->size() != steps->size() + 1)
+    return picture;
   std::map<Value, std::size_t> number;  // operation -> node
   for (const Value& txn : transactions->items()) {
     std::string text;
-    for (const Value& mop : txn.find("value")->items()) {
+    const Value* op = txn.kind() == Value::Kind::map ? txn.find("op") : nullptr;
+    const Value* mops = op ? txn.find("value") : nullptr;
+    if (!mops || !mops->is_list()) return {};
+    for (const Value& mop : mops->items()) {
+      if (!mop.is_list() || mop.size() == 0) return {};
       text += text.empty() ? "" : " ";
       text += isolation::short_text(mop[0]);
       for (std::size_t i = 1; i < mop.size(); ++i) text += " " + isolation::short_text(mop[i]);
       text += ";";
     }
-    if (text.size() > 60) text.replace(57, std::string::npos, "...");
-    number.emplace(*txn.find("op"), picture.nodes.size());
+    if (text.size() > 60) {
+      std::size_t cut = 57;
+      while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
+      text.replace(cut, std::string::npos, "...");
+    }
+    number.emplace(*op, picture.nodes.size());
+    const std::string title = "T" + std::to_string(picture.nodes.size() + 1);
     picture.nodes.push_back(
-        {"T" + std::to_string(picture.nodes.size() + 1) + " (op " + isolation::short_text(*txn.find("op")) + ")",
-         std::move(text)});
+        {*op == Value(-1) ? "the initial state" : title + " (op " + isolation::short_text(*op) + ")", std::move(text)});
   }
   for (std::size_t i = 0; i < steps->size(); ++i) {
     const Value& step = (*steps)[i];
+    const Value* type = step.kind() == Value::Kind::map ? step.find("type") : nullptr;
+    const auto from = number.find((*cycle)[i]), to = number.find((*cycle)[i + 1]);
+    if (!type || type->kind() != Value::Kind::string || from == number.end() || to == number.end()) return {};
     const Value* key = step.find("key");
-    picture.arrows.push_back({number.at((*cycle)[i]), number.at((*cycle)[i + 1]),
-                              std::string(step.find("type")->text()), key ? isolation::short_text(*key) : ""});
+    picture.arrows.push_back(
+        {from->second, to->second, std::string(type->text()), key ? isolation::short_text(*key) : ""});
   }
   return picture;
 }
@@ -149,4 +162,15 @@ std::string cycle_svg(const Value& details) {
   return out + "</svg>\n";
 }
 
+namespace isolation {
+
+Value with_picture(Value details) {
+  std::vector<std::pair<Value, Value>> entries;
+  for (std::size_t i = 0; i < details.items().size(); i += 2)
+    entries.emplace_back(details.items()[i], details.items()[i + 1]);
+  entries.emplace_back("dot", cycle_dot(details));
+  return Value::map(std::move(entries));
+}
+
+}  // namespace isolation
 }  // namespace shaketable

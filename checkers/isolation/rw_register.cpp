@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "checkers/isolation/isolation.h"
 #include "checkers/isolation/judge.h"
+#include "checkers/isolation/weak.h"
 #include "checkers/isolation/writes.h"
 
 namespace shaketable {
@@ -568,13 +569,30 @@ Reason RwRegister::explain(const Step& step, const std::string& from, const std:
 
 class RwRegisterChecker final : public IsolationChecker {
  public:
-  explicit RwRegisterChecker(IsolationOptions options) : options_(std::move(options)), txns_(Workload::rw_register) {}
+  explicit RwRegisterChecker(IsolationOptions options)
+      : options_(std::move(options)), txns_(Workload::rw_register, options_.memory_bytes) {}
 
   Result<void> take(Operation operation) override { return txns_.take(operation); }
 
   Result<Verdict> finish(const Budget& budget, Pool*) override {
     if (auto known = validate(options_); !known) return Failure(known.error());
     txns_.end();
+    if (txns_.full()) return too_large("rw-register", txns_, options_);
+    const AskedLevels asked = asked_levels(options_.consistency_models);
+    Verdict verdict;
+    if (asked.levels.empty() || !asked.models.empty() || !options_.anomalies.empty()) {
+      options_.consistency_models = asked.models;
+      verdict = by_dependencies(budget);
+      if (!asked.levels.empty()) merge(verdict, check_levels(asked.levels, txns_, options_, budget));
+    } else {
+      verdict = check_levels(asked.levels, txns_, options_, budget);
+    }
+    verdict.checker = "rw-register";
+    return verdict;
+  }
+
+ private:
+  Verdict by_dependencies(const Budget& budget) {
     const Scope scope = scope_of(options_);
     RwRegister registers(txns_, options_, scope);
     registers.find_anomalies();
@@ -588,11 +606,10 @@ class RwRegisterChecker final : public IsolationChecker {
       problem.steps_max = options_.search_steps_max;
       problem.examples_max = options_.examples_max;
       empty = is_empty(problem);
-      if (budget.memory_bytes() < txns_.bytes() + cycle_bytes(problem)) {
-        registers.findings().doubts.emplace_back("the graph does not fit the memory allowed: cycles were not searched");
-      } else {
+      if (std::string why = too_large(problem, txns_, budget); !why.empty())
+        registers.findings().doubts.push_back(std::move(why));
+      else
         report = find_cycles(problem, budget);
-      }
     }
     add_cycles(registers.findings(), report, txns_,
                [&](const Step& step, const std::string& from, const std::string& to) {
@@ -601,7 +618,6 @@ class RwRegisterChecker final : public IsolationChecker {
     return judge("rw-register", options_, txns_, registers.findings(), report, empty);
   }
 
- private:
   IsolationOptions options_;
   Transactions txns_;
 };

@@ -68,7 +68,8 @@ Failure Transactions::malformed(std::uint32_t event, const std::string& what) co
 Result<void> Transactions::take(const Operation& operation) {
   if (events_ == UINT32_MAX - 1) return bad_input("more than 4,294,967,294 operations in one history");
   ++events_;
-  if (operation.process < 0) return {};
+  if (events_ % 256 == 0 && !full_ && bytes() > memory_bytes_) give_up_keeping();
+  if (operation.process < 0 || full_) return {};
   const std::uint32_t process = processes_.id(Value(operation.process));
   if (process >= open_.size()) open_.resize(process + 1);
   if (operation.type != OpType::invoke) return complete(operation, process);
@@ -225,11 +226,13 @@ Mop Transactions::list_read(std::uint32_t key, const Value& list) {
   std::size_t same = 0;
   while (same < shared && codes_.code(items[same]) == longest[same]) ++same;
   if (same == shared) {
+    list_bytes_ += (items.size() - same) * sizeof(Code);
     for (std::size_t i = same; i < items.size(); ++i) longest.push_back(codes_.code(items[i]));
     return mop;
   }
   Other other{key, {}};
   other.items.reserve(items.size());
+  list_bytes_ += sizeof(Other) + items.size() * sizeof(Code);
   for (const Value& item : items) other.items.push_back(codes_.code(item));
   others_.push_back(std::move(other));
   mop.value = static_cast<Code>(others_.size());
@@ -259,8 +262,15 @@ void Transactions::choose_longest() {
 }
 
 std::uint64_t Transactions::bytes() const {
-  return txns_.capacity() * sizeof(Txn) + mops_.capacity() * sizeof(Mop) +
-         longest_.capacity() * sizeof(longest_[0]) * 6;
+  return txns_.capacity() * sizeof(Txn) + mops_.capacity() * sizeof(Mop) + longest_.capacity() * sizeof(longest_[0]) +
+         list_bytes_;
+}
+
+void Transactions::give_up_keeping() {
+  Transactions empty(workload_, memory_bytes_);
+  empty.events_ = events_;
+  empty.full_ = true;
+  *this = std::move(empty);
 }
 
 std::vector<std::pair<std::uint32_t, std::uint32_t>> Transactions::process_order() const {

@@ -77,9 +77,13 @@ enum class Workload : std::uint8_t { list_append, rw_register };
 
 class Transactions {
  public:
-  explicit Transactions(Workload workload) : workload_(workload) {}
+  // Past `memory_bytes` nothing is kept any more, and full() says so.
+  explicit Transactions(Workload workload, std::uint64_t memory_bytes = UINT64_MAX)
+      : workload_(workload), memory_bytes_(memory_bytes) {}
 
   Result<void> take(const Operation& operation);
+  bool full() const { return full_; }
+  std::uint32_t events() const { return events_; }
   // What never completed is info. Call once, before anything below.
   void end();
 
@@ -127,11 +131,14 @@ class Transactions {
   Result<void> complete(const Operation& operation, std::uint32_t process);
   Open close(std::uint32_t process, const Operation& operation);
   void choose_longest();
+  void give_up_keeping();
   Result<void> add_mops(Txn& txn, const Value& value, bool reads);
   Mop list_read(std::uint32_t key, const Value& list);
   Failure malformed(std::uint32_t event, const std::string& what) const;
 
   Workload workload_;
+  std::uint64_t memory_bytes_, list_bytes_ = 0;
+  bool full_ = false;
   std::uint32_t events_ = 0;
   std::vector<Txn> txns_;
   std::vector<Mop> mops_;

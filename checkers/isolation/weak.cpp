@@ -33,6 +33,8 @@ const std::vector<std::pair<WeakLevel, std::vector<WeakLevel>>>& weaker_levels()
   return table;
 }
 
+}  // namespace
+
 bool implies(WeakLevel strong, WeakLevel weak) {
   if (strong == weak) return true;
   for (const auto& [level, weaker] : weaker_levels()) {
@@ -41,8 +43,6 @@ bool implies(WeakLevel strong, WeakLevel weak) {
   }
   return false;
 }
-
-}  // namespace
 
 void Weak::find_reads() {
   const std::uint32_t n = txns_.size();
@@ -181,6 +181,15 @@ std::string Weak::step_text(const Step& step, const std::map<std::uint32_t, std:
   return to + " saw what " + from + " had written";
 }
 
+const char* Weak::step_type(const Step& step) const {
+  if (step.from == initial_) return "initial";
+  if (step.kind & kProcess) return "session";
+  const bool inferred = std::any_of(inferred_.begin(), inferred_.end(),
+                                    [&](const Inferred& one) { return one.from == step.from && one.to == step.to; });
+  if (inferred && (step.kind & kRw)) return "rw";
+  return inferred && (step.kind & kWw) ? "ww" : "wr";
+}
+
 bool Weak::find_cycle(const std::string& name) {
   const Graph graph(nodes_, edges_);
   const auto cyclic = components(graph, UINT8_MAX);
@@ -189,25 +198,35 @@ bool Weak::find_cycle(const std::string& name) {
     const std::vector<Step> steps = shortest_cycle(graph, nodes, options_.search_steps_max);
     std::map<std::uint32_t, std::string> labels;
     std::string text = "Let:";
-    std::vector<Value> path;
+    std::vector<Value> path, transactions;
+    const auto number = [&](std::uint32_t txn) {
+      return txn == initial_ ? Value(-1) : Value(static_cast<std::int64_t>(txns_[txn].event) - 1);
+    };
+    std::size_t named = 0;
     for (const Step& step : steps) {
+      path.push_back(number(step.from));
+      if (labels.contains(step.from)) continue;
       if (step.from == initial_) {
         labels.emplace(initial_, "the initial state");
-      } else if (labels.emplace(step.from, "T" + std::to_string(labels.size() + 1)).second) {
-        text += "\n  " + labels[step.from] + " = " + op_text(step.from);
-        path.emplace_back(static_cast<std::int64_t>(txns_[step.from].event) - 1);
+        continue;
       }
+      labels.emplace(step.from, "T" + std::to_string(++named));
+      text += "\n  " + labels[step.from] + " = " + op_text(step.from);
+      transactions.push_back(txns_.details(step.from));
     }
+    if (!path.empty()) path.push_back(path.front());
+    if (labels.contains(initial_)) transactions.push_back(Value::map({{"op", Value(-1)}, {"value", Value::list({})}}));
     text += "\nThen:";
     std::vector<Value> reasons;
     for (const Step& step : steps) {
       const std::string reason = step_text(step, labels);
       text += "\n  " + reason + (&step == &steps.back() ? "." : ",");
-      reasons.emplace_back(reason);
+      reasons.push_back(Value::map({{"type", Value(step_type(step))}, {"text", reason}}));
     }
-    findings_.add_example(
-        name, std::move(text),
-        Value::map({{"cycle", Value::list(std::move(path))}, {"steps", Value::list(std::move(reasons))}}));
+    findings_.add_example(name, std::move(text),
+                          with_picture(Value::map({{"cycle", Value::list(std::move(path))},
+                                                   {"steps", Value::list(std::move(reasons))},
+                                                   {"transactions", Value::list(std::move(transactions))}})));
   }
   return !cyclic.empty();
 }
@@ -278,40 +297,5 @@ Verdict Weak::check(WeakLevel level) {
   return verdict;
 }
 
-namespace {
-
-class WeakChecker final : public IsolationChecker {
- public:
-  WeakChecker(WeakLevel level, IsolationOptions options)
-      : level_(level), options_(std::move(options)), txns_(Workload::rw_register) {}
-
-  Result<void> take(Operation operation) override { return txns_.take(operation); }
-
-  Result<Verdict> finish(const Budget& budget, Pool*) override {
-    txns_.end();
-    return Weak(txns_, options_, budget).check(level_);
-  }
-
- private:
-  WeakLevel level_;
-  IsolationOptions options_;
-  Transactions txns_;
-};
-
-}  // namespace
 }  // namespace isolation
-
-std::unique_ptr<IsolationChecker> make_weak_checker(WeakLevel level, IsolationOptions options) {
-  return std::make_unique<isolation::WeakChecker>(level, std::move(options));
-}
-
-Result<Verdict> check_weak(const History& history, WeakLevel level, const IsolationOptions& options,
-                           const Budget& budget, Pool* pool) {
-  const std::unique_ptr<IsolationChecker> checker = make_weak_checker(level, options);
-  for (const Operation& operation : history.operations) {
-    if (auto taken = checker->take(operation); !taken) return Failure(taken.error());
-  }
-  return checker->finish(budget, pool);
-}
-
 }  // namespace shaketable

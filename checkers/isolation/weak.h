@@ -1,5 +1,5 @@
 #pragma once
-// The judge of weak levels (weak.cpp). Internal to checkers/isolation/.
+// The judge of weak levels (weak.cpp), and of several together (levels.cpp). Internal to checkers/isolation/.
 
 #include <cstdint>
 #include <map>
@@ -87,6 +87,7 @@ class Weak {
   bool clocks(const Graph& graph, std::vector<std::uint32_t>& clock) const;
 
   bool find_cycle(const std::string& name);
+  const char* step_type(const Step& step) const;
   std::string step_text(const Step& step, const std::map<std::uint32_t, std::string>& names) const;
   std::string op_text(std::uint32_t txn) const {
     return "operation " + std::to_string(txns_[txn].event - 1) + " " + txns_.text(txn);
@@ -119,5 +120,21 @@ class Weak {
   std::vector<Inferred> inferred_;
   std::unordered_set<std::uint64_t> inferred_set_;
 };
+
+// Whether `strong` implies `weak` among the weak levels.
+bool implies(WeakLevel strong, WeakLevel weak);
+
+// The weak levels that rw-register is asked for by these names of models, and the names that remain for the lattice.
+struct AskedLevels {
+  std::vector<WeakLevel> levels;
+  std::vector<std::string> models;
+};
+AskedLevels asked_levels(const std::vector<std::string>& models);
+
+// All levels on one history.
+Verdict check_levels(const std::vector<WeakLevel>& levels, const Transactions& txns, const IsolationOptions& options,
+                     const Budget& budget);
+// Two answers about one history, as one: that of `into`'s checker.
+void merge(Verdict& into, Verdict more);
 
 }  // namespace shaketable::isolation

@@ -108,7 +108,7 @@ void Weak::pram() {
         if (read.from != initial_) add(read.from, t, kWr);
       }
     }
-    if (!saturate(session, "pram-violation")) return;
+    if (!saturate(session, "PRAM-violation")) return;
   }
 }
 

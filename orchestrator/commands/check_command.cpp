@@ -9,6 +9,7 @@
 #include "history/run_file.h"
 #include "history/text.h"
 #include "orchestrator/commands/commands.h"
+#include "orchestrator/plan/setting.h"
 #include "orchestrator/report/judge_run.h"
 #include "orchestrator/report/verdict_text.h"
 
@@ -20,15 +21,71 @@ ExitCode failed(const Error& error) {
   return exit_code_of(error);
 }
 
+// What the command line gives to the checkers that it names.
+struct Setting {
+  std::string option;   // as typed: "--set total=5"
+  std::string checker;  // empty: every one that takes it
+  std::string name, value;
+};
+
+Result<std::vector<Setting>> settings_of(const CheckOptions& options) {
+  std::vector<Setting> settings;
+  const auto companion = [&](const char* option, const char* name, const std::string& value) {
+    if (!value.empty()) settings.push_back({fmt::format("{} {}", option, value), "", name, value});
+  };
+  companion("--model", "model", options.model);
+  companion("--initial", "initial", options.initial);
+  companion("--nil-read", "nil-read", options.nil_read);
+  if (options.consistency.size() == 1)
+    companion("--consistency", "consistency", options.consistency.front());
+  else if (!options.consistency.empty())
+    companion("--consistency", "consistency", fmt::format("[{}]", join(options.consistency)));
+  if (options.keyed) settings.push_back({"--keyed", "", "keyed", "true"});
+  for (const std::string& set : options.set) {
+    const std::size_t equals = set.find('='), dot = set.substr(0, equals).find('.');
+    if (equals == std::string::npos || equals == 0 || dot == 0 || dot + 1 == equals)
+      return bad_input(fmt::format("--set {}: write it as NAME=VALUE or CHECKER.NAME=VALUE, such as total=100", set));
+    const std::size_t name = dot == std::string::npos ? 0 : dot + 1;
+    settings.push_back(
+        {"--set " + set, name ? set.substr(0, dot) : "", set.substr(name, equals - name), set.substr(equals + 1)});
+  }
+  return settings;
+}
+
+Result<void> apply(const Setting& setting, std::vector<CheckPlan>& checks) {
+  bool taken = false;
+  std::vector<std::string_view> known;
+  for (CheckPlan& check : checks) {
+    if (!setting.checker.empty() && setting.checker != check.checker) continue;
+    for (const ParameterSpec& spec : find_checker(check.checker)->parameters) {
+      known.push_back(spec.name);
+      if (spec.name != setting.name) continue;
+      taken = true;
+      if (spec.type == ParameterType::text) {  // as it is: `--initial {"x":0}` is no YAML to be read
+        check.options.set(spec.name, setting.value);
+        continue;
+      }
+      auto value = read_setting(setting.value, spec, setting.option);
+      if (!value) return Failure(value.error());
+      check.options.set(spec.name, std::move(*value));
+    }
+  }
+  if (taken) return {};
+  const std::string_view meant = nearest(setting.name, known);
+  const std::string who =
+      setting.checker.empty() ? "no checker that --checker names takes" : setting.checker + " does not take";
+  return bad_input(fmt::format("{}: {} \"{}\"{}; `shaketable list checkers` says what each takes", setting.option, who,
+                               setting.name, meant.empty() ? "" : fmt::format(", did you mean \"{}\"?", meant)));
+}
+
 // The checks that --checker and its companions name; empty without --checker.
 Result<std::vector<CheckPlan>> checks_of(const CheckOptions& options) {
+  const auto settings = settings_of(options);
+  if (!settings) return Failure(settings.error());
+  if (options.checkers.empty() && !settings->empty())
+    return bad_input(fmt::format("{} belongs to a checker: add --checker NAME; `shaketable list checkers` names them",
+                                 settings->front().option));
   std::vector<CheckPlan> checks;
-  const bool companions =
-      !options.model.empty() || !options.initial.empty() || !options.nil_read.empty() || options.keyed;
-  if (options.checkers.empty() && companions)
-    return bad_input("--model, --initial, --nil-read and --keyed belong to a checker: add --checker linearizable");
-  if (options.checkers.empty() && !options.consistency.empty())
-    return bad_input("--consistency belongs to a checker: add --checker list-append or --checker rw-register");
   for (const std::string& name : options.checkers) {
     const CheckerInfo* info = find_checker(name);
     if (!info) {
@@ -38,19 +95,10 @@ Result<std::vector<CheckPlan>> checks_of(const CheckOptions& options) {
       return bad_input(fmt::format("--checker {}: no such checker{}; `shaketable list checkers` names them", name,
                                    meant.empty() ? "" : fmt::format(", did you mean \"{}\"?", meant)));
     }
-    CheckPlan check{name, Parameters(info->parameters)};
-    if (check.options.has("model")) {
-      if (!options.model.empty()) check.options.set("model", options.model);
-      if (!options.initial.empty()) check.options.set("initial", options.initial);
-      if (!options.nil_read.empty() && options.nil_read != "absent" && options.nil_read != "any")
-        return bad_input(fmt::format("--nil-read {}: must be absent or any", options.nil_read));
-      if (!options.nil_read.empty()) check.options.set("nil-read", options.nil_read);
-      check.options.set("keyed", options.keyed);
-    }
-    if (check.options.has("consistency") && !options.consistency.empty())
-      check.options.set("consistency", options.consistency);
-    checks.push_back(std::move(check));
+    checks.push_back({name, Parameters(info->parameters)});
   }
+  for (const Setting& setting : *settings)
+    if (const auto applied = apply(setting, checks); !applied) return Failure(applied.error());
   return checks;
 }
 
@@ -96,8 +144,8 @@ Result<Checked> check_run(const std::string& path, const std::vector<CheckPlan>&
   return Checked{outcome->code(), outcome_json(*outcome), outcome_text(*outcome)};
 }
 
-Result<Checked> check_file(const std::string& path, const std::vector<CheckPlan>& checks, const ReadOptions& reading,
-                           const JudgeBounds& bounds) {
+Result<Checked> check_file(const std::string& path, const std::vector<CheckPlan>& checks,
+                           const std::optional<HistoryFormat>& format, const JudgeBounds& bounds) {
   if (std::filesystem::is_directory(path))
     return bad_input(fmt::format("{}: a folder without history.db, so not that of a run", path));
   if (checks.empty())
@@ -105,10 +153,13 @@ Result<Checked> check_file(const std::string& path, const std::vector<CheckPlan>
         fmt::format("{}: a history alone does not say how to judge it; add --checker linearizable --model …, or "
                     "--checker list-append",
                     path));
-  const HistoryStream stream = [&](OperationSink& sink) { return read_history_file(path, reading, sink); };
   Checked checked;
   std::vector<Value> all;
   for (const CheckPlan& check : checks) {
+    const bool keyed = check.options.has("keyed") && check.options.boolean("keyed");
+    const HistoryStream stream = [&](OperationSink& sink) {
+      return read_history_file(path, ReadOptions{format, keyed}, sink);
+    };
     const auto judgement = judge(check, stream, bounds);
     if (!judgement)
       return Failure(judgement.error().message.starts_with(path) ? judgement.error() : judgement.error().in(path));
@@ -132,14 +183,13 @@ ExitCode check_command(const CheckOptions& options) {
   if (!bounds) return failed(bounds.error());
   const auto format = format_of(options.format);
   if (!format) return failed(format.error());
-  const ReadOptions reading{*format, options.keyed};
 
   ExitCode code = ExitCode::pass;
   std::vector<Value> results;
   const bool several = options.histories.size() > 1;
   for (const std::string& path : options.histories) {
     const auto checked =
-        !*format && is_run(path) ? check_run(path, *checks, *bounds) : check_file(path, *checks, reading, *bounds);
+        !*format && is_run(path) ? check_run(path, *checks, *bounds) : check_file(path, *checks, *format, *bounds);
     if (!checked) {
       // One bad file among many does not hide the verdicts of the others.
       code = worse(code, failed(checked.error()));

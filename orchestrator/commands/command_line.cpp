@@ -64,6 +64,8 @@ int command_line(int argc, char** argv) {
   check_app->add_flag("--keyed", check.keyed, "values are [key value] tuples");
   check_app->add_option("--consistency", check.consistency, "isolation: the models that must hold, a comma list")
       ->delimiter(',');
+  check_app->add_option("--set", check.set, "a checker's parameter: NAME=VALUE or CHECKER.NAME=VALUE (repeatable)")
+      ->allow_extra_args(false);
   check_app->add_option("--timeout", check.timeout, "bound of each check (default 60s)");
   check_app->add_option("--memory", check.memory, "bound of each check's memory (default 2GiB)");
   check_app->add_option("--format", check.format, "read files as edn, json, jsonl, jepsen-log, porcupine-kv or awdit");

@@ -37,6 +37,7 @@ struct CheckOptions {
   std::string model, initial, nil_read;
   bool keyed = false;
   std::vector<std::string> consistency;
+  std::vector<std::string> set;  // "NAME=VALUE" or "CHECKER.NAME=VALUE"
   std::string timeout, memory;
   std::string format;
   bool json = false;

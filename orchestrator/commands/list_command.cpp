@@ -55,7 +55,9 @@ void print_described(const std::string& name, const Described& described) {
   fmt::print("{}\n  {}\n", name, described.about);
   for (const ParameterSpec& spec : described.parameters) {
     fmt::print("    {:14} {}{} ", spec.name, type_name(spec.type),
-               spec.choices.empty() ? "" : fmt::format(" {}", join(spec.choices)));
+               spec.choices.empty()       ? ""
+               : spec.choices.size() > 16 ? fmt::format(" {} names", spec.choices.size())
+                                          : fmt::format(" {}", join(spec.choices)));
     fmt::print("({})\n                   {}\n",
                spec.required           ? "required"
                : spec.fallback.empty() ? "default: none"

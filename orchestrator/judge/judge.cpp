@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 
 #include "base/duration.h"
 #include "base/text.h"
@@ -14,51 +16,6 @@
 
 namespace shaketable {
 namespace {
-
-ParameterSpec text_parameter(std::string name, std::string about, std::string fallback) {
-  ParameterSpec spec;
-  spec.name = std::move(name);
-  spec.about = std::move(about);
-  spec.value = fallback;
-  spec.fallback = std::move(fallback);
-  return spec;
-}
-
-CheckerInfo linearizable_info() {
-  CheckerInfo info{
-      "linearizable",
-      "one order of the operations explains every answer, each taking effect between its call and its return",
-      {}};
-  ParameterSpec model = text_parameter("model", "what the object is; `shaketable list models`", "cas-register");
-  model.type = ParameterType::choice;
-  for (const ModelInfo& known : linearizability_models()) model.choices.emplace_back(known.name);
-  ParameterSpec initial =
-      text_parameter("initial", "the state before the history, as JSON or nil; empty: the model's own", "");
-  ParameterSpec nil_read =
-      text_parameter("nil-read", "absent: a read of nil saw that nothing was written; any: it says nothing", "absent");
-  nil_read.type = ParameterType::choice;
-  nil_read.choices = {"absent", "any"};
-  ParameterSpec keyed;
-  keyed.name = "keyed";
-  keyed.type = ParameterType::boolean;
-  keyed.about = "values are [key value] tuples, one object for each key";
-  keyed.fallback = "false";
-  keyed.value = false;
-  info.parameters = {model, initial, nil_read, keyed};
-  return info;
-}
-
-CheckerInfo isolation_info(std::string name, std::string about) {
-  CheckerInfo info{std::move(name), std::move(about), {}};
-  ParameterSpec consistency;
-  consistency.name = "consistency";
-  consistency.type = ParameterType::texts;
-  consistency.about = "the models that must hold; `shaketable list models`";
-  consistency.fallback = "strict-serializable";
-  consistency.value = std::vector<std::string>{"strict-serializable"};
-  info.parameters = {consistency};
-  return info;
-}
 
 // JSON, or the word nil; a bare word that is no JSON is taken as a string.
 Value initial_value(const std::string& text) {
@@ -83,39 +40,111 @@ Result<Verdict> run_linearizable(const CheckPlan& check, const HistoryStream& hi
   return checker->check(budget, &pool);
 }
 
+Result<Verdict> finished(IsolationChecker& checker, const HistoryStream& history, const Budget& budget, Pool& pool,
+                         std::vector<std::string>& notes) {
+  const auto read = history(checker);
+  if (!read) return Failure(read.error());
+  notes = read->notes;
+  return checker.finish(budget, &pool);
+}
+
+Result<std::map<std::int64_t, std::int64_t>> transaction_order(const Weights& places) {
+  std::map<std::int64_t, std::int64_t> order;
+  for (const auto& [name, place] : places) {
+    std::int64_t index = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+    if (error != std::errc() || end != name.data() + name.size() || index < 0)
+      return bad_input(fmt::format("transaction-order: \"{}\" is no index of an operation", name));
+    order.emplace(index, static_cast<std::int64_t>(place));
+  }
+  return order;
+}
+
 Result<Verdict> run_isolation(const CheckPlan& check, const HistoryStream& history, const Budget& budget, Pool& pool,
                               std::vector<std::string>& notes) {
   IsolationOptions options;
   options.consistency_models = check.options.texts("consistency");
+  std::erase(options.consistency_models, "none");
+  options.anomalies = check.options.texts("anomalies");
+  options.search_steps_max = static_cast<std::uint64_t>(check.options.integer("search-steps"));
+  options.memory_bytes = budget.memory_bytes();
   if (const auto valid = validate(options); !valid) return Failure(valid.error());
-  auto checker = check.checker == "list-append" ? make_list_append_checker(options) : make_rw_register_checker(options);
-  const auto read = history(*checker);
-  if (!read) return Failure(read.error());
-  notes = read->notes;
-  return checker->finish(budget, &pool);
+  if (options.consistency_models.empty() && options.anomalies.empty())
+    return bad_input(fmt::format("{}: `consistency: none` needs `anomalies`", check.checker));
+  if (check.checker == "list-append")
+    return finished(*make_list_append_checker(std::move(options)), history, budget, pool, notes);
+  options.version_orders.clear();
+  for (const std::string& name : check.options.texts("version-orders")) {
+    const auto order = version_order(name);
+    if (!order) return bad_input(fmt::format("version-orders: there is no \"{}\"", name));
+    options.version_orders.push_back(*order);
+  }
+  options.orders_of_model = check.options.boolean("orders-of-model");
+  auto order = transaction_order(check.options.weights("transaction-order"));
+  if (!order) return Failure(order.error());
+  options.transaction_order = std::move(*order);
+  return finished(*make_rw_register_checker(std::move(options)), history, budget, pool, notes);
 }
 
-// Several levels: the first that does not hold answers, else the last.
 Result<Verdict> run_weak(const CheckPlan& check, const HistoryStream& history, const Budget& budget, Pool& pool,
                          std::vector<std::string>& notes) {
-  Verdict verdict;
+  std::vector<WeakLevel> levels;
   for (const std::string& name : check.options.texts("consistency")) {
     const auto level = weak_level(name);
-    if (!level) {
-      const auto names = weak_level_names();
-      return bad_input(fmt::format("\"{}\" is not a level of weak-register; it has {}", name,
-                                   join(std::vector<std::string>(names.begin(), names.end()))));
-    }
-    auto checker = make_weak_checker(*level, IsolationOptions{});
-    const auto read = history(*checker);
-    if (!read) return Failure(read.error());
-    notes = read->notes;
-    auto judged = checker->finish(budget, &pool);
-    if (!judged || judged->valid != Validity::valid) return judged;
-    verdict = std::move(*judged);
+    if (!level) return bad_input(fmt::format("weak-register has no level \"{}\"", name));
+    levels.push_back(*level);
   }
-  return verdict;
+  IsolationOptions options;
+  options.search_steps_max = static_cast<std::uint64_t>(check.options.integer("search-steps"));
+  options.memory_bytes = budget.memory_bytes();
+  return finished(*make_weak_checker(std::move(levels), std::move(options)), history, budget, pool, notes);
 }
+
+// Keeps a history as long as it fits the memory allowed; past that it only counts.
+class BoundedBuilder final : public OperationSink {
+ public:
+  BoundedBuilder(History& history, std::uint64_t memory_bytes) : history_(history), left_(memory_bytes) {}
+  Result<void> take(Operation operation) override {
+    ++operations_;
+    if (full_) return {};
+    // A vector holds up to three times its content while it grows.
+    const std::uint64_t bytes = 3 * sizeof(Operation) + bytes_of(operation.value) + bytes_of(operation.error);
+    full_ = bytes > left_;
+    if (full_) {
+      history_.operations = {};
+      return {};
+    }
+    left_ -= bytes;
+    history_.operations.push_back(std::move(operation));
+    return {};
+  }
+  bool full() const { return full_; }
+  std::int64_t operations() const { return operations_; }
+
+ private:
+  static std::uint64_t bytes_of(const Value& value) {
+    constexpr std::uint64_t kNode = 32;
+    switch (value.kind()) {
+      case Value::Kind::string:
+      case Value::Kind::keyword:
+        return kNode + value.text().size();
+      case Value::Kind::list:
+      case Value::Kind::set:
+      case Value::Kind::map: {
+        std::uint64_t bytes = kNode + value.items().size() * sizeof(Value);
+        for (const Value& item : value.items()) bytes += bytes_of(item);
+        return bytes;
+      }
+      default:
+        return 0;
+    }
+  }
+
+  History& history_;
+  std::uint64_t left_;
+  bool full_ = false;
+  std::int64_t operations_ = 0;
+};
 
 template <class Infos>
 bool names(const Infos& infos, std::string_view name) {
@@ -127,10 +156,19 @@ bool names(const Infos& infos, std::string_view name) {
 Result<Verdict> run_collected(const CheckPlan& check, const HistoryStream& history, const Budget& budget,
                               const std::vector<FaultWindow>& faults, std::vector<std::string>& notes) {
   History collected;
-  HistoryBuilder builder(collected);
+  BoundedBuilder builder(collected, budget.memory_bytes());
   const auto read = history(builder);
   if (!read) return Failure(read.error());
   notes = read->notes;
+  if (builder.full()) {
+    Verdict verdict;
+    verdict.checker = check.checker;
+    verdict.operations = builder.operations();
+    verdict.reason =
+        fmt::format("the history does not fit the memory allowed, {} (--memory): it was read, and not judged",
+                    format_size(budget.memory_bytes()));
+    return verdict;
+  }
   std::vector<std::pair<Value, Value>> options;
   for (const ParameterSpec& spec : find_checker(check.checker)->parameters) {
     const ParameterValue value = parameter_of(check.options, spec);
@@ -141,90 +179,7 @@ Result<Verdict> run_collected(const CheckPlan& check, const HistoryStream& histo
   return check_safety(check.checker, collected, map, faults, budget);
 }
 
-std::vector<CheckerInfo> all_checkers() {
-  std::vector<CheckerInfo> all{
-      linearizable_info(),
-      isolation_info("list-append",
-                     "transactions that append to lists and read them: isolation by the cycles of their dependencies"),
-      isolation_info("rw-register",
-                     "transactions that write and read registers: isolation by the cycles of their dependencies"),
-  };
-  const auto levels = weak_level_names();
-  CheckerInfo weak = isolation_info(
-      "weak-register", "transactions on registers, judged by what each session can see: read-committed to sequential");
-  weak.parameters[0].about =
-      "the levels that must hold: " + join(std::vector<std::string>(levels.begin(), levels.end()));
-  weak.parameters[0].fallback = "causal";
-  weak.parameters[0].value = std::vector<std::string>{"causal"};
-  all.push_back(std::move(weak));
-  for (const AggregateInfo& info : aggregate_checkers()) {
-    CheckerInfo made{info.name, info.about, info.options};
-    if (!names(made.parameters, "keyed")) made.parameters.push_back(linearizable_info().parameters.back());
-    all.push_back(std::move(made));
-  }
-  for (const SafetyInfo& info : safety_checkers()) all.push_back({info.name, info.about, info.options});
-  return all;
-}
-
 }  // namespace
-
-const std::vector<CheckerInfo>& checkers() {
-  static const std::vector<CheckerInfo> all = all_checkers();
-  return all;
-}
-
-const CheckerInfo* find_checker(std::string_view name) {
-  for (const CheckerInfo& info : checkers())
-    if (info.name == name) return &info;
-  return nullptr;
-}
-
-Value parameter_value(const ParameterValue& value) {
-  struct Visitor {
-    Value operator()(bool b) const { return b; }
-    Value operator()(std::int64_t i) const { return i; }
-    Value operator()(double d) const { return d; }
-    Value operator()(Nanos d) const { return format_duration(d); }
-    Value operator()(const DurationRange& r) const {
-      return Value::list({format_duration(r.low), format_duration(r.high)});
-    }
-    Value operator()(std::uint64_t s) const { return static_cast<std::int64_t>(s); }
-    Value operator()(const std::string& s) const { return s; }
-    Value operator()(const std::vector<std::string>& s) const { return Value::list({s.begin(), s.end()}); }
-    Value operator()(const Weights& w) const {
-      std::vector<std::pair<Value, Value>> entries;
-      for (const auto& [name, weight] : w) entries.emplace_back(name, weight);
-      return Value::map(std::move(entries));
-    }
-  };
-  return std::visit(Visitor{}, value);
-}
-
-ParameterValue parameter_of(const Parameters& from, const ParameterSpec& spec) {
-  switch (spec.type) {
-    case ParameterType::boolean:
-      return from.boolean(spec.name);
-    case ParameterType::integer:
-      return from.integer(spec.name);
-    case ParameterType::number:
-      return from.number(spec.name);
-    case ParameterType::duration:
-      return from.duration(spec.name);
-    case ParameterType::duration_range:
-      return from.range(spec.name);
-    case ParameterType::size:
-      return from.size(spec.name);
-    case ParameterType::text:
-    case ParameterType::choice:
-      return from.text(spec.name);
-    case ParameterType::texts:
-    case ParameterType::choice_list:
-      return from.texts(spec.name);
-    case ParameterType::weights:
-      return from.weights(spec.name);
-  }
-  return false;
-}
 
 Result<Judgement> judge(const CheckPlan& check, const HistoryStream& history, const JudgeBounds& bounds,
                         const std::vector<FaultWindow>& faults) {

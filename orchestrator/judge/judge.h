@@ -11,6 +11,7 @@
 #include "checkers/safety/safety.h"
 #include "checkers/verdict.h"
 #include "history/history.h"
+#include "orchestrator/judge/parameter_values.h"
 #include "orchestrator/plan/plan.h"
 
 namespace shaketable {
@@ -38,10 +39,6 @@ struct Judgement {
   double seconds = 0;              // wall time, reading included
   std::vector<std::string> notes;  // what the reader made of imperfect input
 };
-
-// One parameter as a JSON-like value, as files keep it and people read it.
-Value parameter_value(const ParameterValue& value);
-ParameterValue parameter_of(const Parameters& from, const ParameterSpec& spec);
 
 // `faults`: when faults were in effect, for the checkers that ask (availability, failure-detector); empty for histories
 // of others. Errors are bad_input: an unknown checker, an operation that the model cannot take, a malformed history.

@@ -96,6 +96,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 }
 
 std::string one_of(const std::vector<std::string>& choices) {
+  constexpr std::size_t kAll = 16;  // more are no help in a message
+  if (choices.size() > kAll) return fmt::format("one of {} names (`shaketable list`)", choices.size());
   std::string out;
   for (std::size_t i = 0; i < choices.size(); ++i)
     out += (i == 0 ? "" : i + 1 == choices.size() ? " or " : ", ") + choices[i];

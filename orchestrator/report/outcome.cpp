@@ -371,21 +371,11 @@ Result<std::vector<CheckPlan>> checks_from_json(std::string_view text) {
     for (const ParameterSpec& spec : info->parameters) {
       const Value* value = options->find(spec.name);
       if (!value) continue;
-      // Checkers take only these types; another would be a file that a newer version wrote.
-      if (spec.type == ParameterType::boolean && value->kind() == Value::Kind::boolean) {
-        check.options.set(spec.name, value->boolean());
-      } else if ((spec.type == ParameterType::text || spec.type == ParameterType::choice) &&
-                 value->kind() == Value::Kind::string) {
-        check.options.set(spec.name, std::string(value->text()));
-      } else if (spec.type == ParameterType::texts && value->is_list()) {
-        std::vector<std::string> items;
-        for (const Value& item : value->items())
-          if (item.kind() == Value::Kind::string) items.emplace_back(item.text());
-        check.options.set(spec.name, std::move(items));
-      } else {
+      auto parameter = parameter_from(*value, spec);
+      if (!parameter)
         return bad_input(fmt::format("the run's check \"{}\" has an option \"{}\" that this version cannot read",
                                      check.checker, spec.name));
-      }
+      check.options.set(spec.name, std::move(*parameter));
     }
     checks.push_back(std::move(check));
   }

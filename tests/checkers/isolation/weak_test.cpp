@@ -220,6 +220,7 @@ TEST_CASE("weak levels agree with a search through all orders") {
       if (expected) CHECK((verdict->valid == Validity::unknown) == small.nothing_read());
       for (const std::string& stronger : verdict->also_not) {
         INFO("also not " << stronger);
+        if (!weak_level(stronger)) continue;  // of the lattice
         CHECK_FALSE(small.holds(*weak_level(stronger)));
       }
       ++(expected ? valid : invalid)[std::string(name)];
