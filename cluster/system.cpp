@@ -387,10 +387,10 @@ std::vector<PlannedCommand> System::planned_commands() const {
     if (!spec_.packages.empty())
       add("install", [&](const Node&) -> Result<std::string> { return system_scripts::install(spec_.packages); });
     add("prepare", [&](const Node& node) { return prepare_script(node); });
-    for (const auto& [path, content] : spec_.files)
-      add("write " + path, [&](const Node& node) -> Result<std::string> {
-        auto to = fill(node, path);
-        auto text = fill(node, content);
+    for (const auto& file : spec_.files)
+      add("write " + file.first, [&](const Node& node) -> Result<std::string> {
+        auto to = fill(node, file.first);
+        auto text = fill(node, file.second);
         if (!to) return to;
         if (!text) return text;
         return fmt::format("mkdir -p -- \"$(dirname -- {0})\"\ncat >{0} <<'END'\n{1}END\n", shell_quote(*to),
