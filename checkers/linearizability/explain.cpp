@@ -44,6 +44,7 @@ class Narrator {
       e.text += fmt::format("  process {:<4} {:<{}}  {}{}\n", problem_.ops[op].process, label(op), width, interval(op),
                             op == x_ ? "   <- cannot be linearized" : "");
     }
+    if (!trace_.core.empty()) core(e.text);
     partials(e.text);
     e.details = details();
     return e;
@@ -87,6 +88,20 @@ class Narrator {
     return fmt::format(
         "operation {}, {}", moment(o.invoke, o.invoke_ns),
         o.crashed() ? std::string("never completed") : "completed by " + moment(o.complete, o.complete_ns));
+  }
+
+  void core(std::string& text) const {
+    text += fmt::format("\n{} of the operations before it cannot be linearized with it, without the others:\n",
+                        trace_.core.size() - 1);
+    std::size_t listed = 0;
+    for (const std::uint32_t op : trace_.core) {
+      if (op == x_) continue;
+      if (++listed > kListed) {
+        text += fmt::format("  … and {} more\n", trace_.core.size() - 1 - kListed);
+        break;
+      }
+      text += fmt::format("  process {:<4} {}  {}\n", problem_.ops[op].process, label(op), interval(op));
+    }
   }
 
   void partials(std::string& text) const {
@@ -137,9 +152,11 @@ class Narrator {
       if (op != x_) concurrent.push_back(data(op));
     entries.emplace_back("concurrent", Value::list(std::move(concurrent)));
 
-    // Everything that a picture of the last stretch needs: what was open at its beginning or invoked in it.
+    // Everything that a picture of the last stretch needs: what was open at its beginning or invoked in it; or what
+    // cannot be linearized without all others.
     std::vector<bool> within(problem_.ops.size(), false);
-    for (std::size_t i = 0; i <= failed_; ++i) {
+    for (const std::uint32_t op : trace_.core) within[op] = true;
+    for (std::size_t i = 0; i <= failed_ && trace_.core.empty(); ++i) {
       const Event event = problem_.events[i];
       within[event.op] = i >= trace_.from || !event.completion;
     }

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/text.h"
+#include "checkers/linearizability/core.h"
 #include "checkers/linearizability/explain.h"
 #include "checkers/linearizability/meter.h"
 #include "checkers/linearizability/model.h"
@@ -146,11 +147,26 @@ class Check {
     std::size_t good = 0, bad = end;
     while (bad - good > 1) {
       const std::size_t middle = (good + bad) / 2;
-      (c.model->decide(problem, middle, values_).value_or(true) ? good : bad) = middle;
+      (refuted(c, middle) ? bad : good) = middle;
     }
     c.failed = bad - 1;
     return true;
   }
+
+  bool refuted(const Case& c, std::size_t end) const {
+    if (const auto linearizable = c.model->decide(*c.problem, end, values_)) return !*linearizable;
+    return refuted_by_search(c, end, kPrefixQuota);
+  }
+
+  // Bounded in work by a constant, so that the answer is always the same: when that is too little for a prefix, a
+  // longer one that is known to fail is named.
+  bool refuted_by_search(const Case& c, std::size_t end, std::uint64_t quota) const {
+    const Budget memory({}, 256u << 20);
+    lin::Ledger ledger(memory);
+    return lin::make_search(*c.problem, *c.model, values_, end, ledger)->run(quota, end) == Outcome::invalid;
+  }
+  static constexpr std::uint64_t kPrefixQuota = 20'000;
+  static constexpr std::uint64_t kFailureQuota = 500'000;
 
   void advance(Case& c, std::uint64_t quota) {
     if (!std::exchange(c.begun, true) && decide_directly(c)) return;
@@ -166,23 +182,17 @@ class Check {
   }
 
   // Where a search fails that looked ahead is where the failure casts its shadow; the completion itself is that event
-  // or a later one. Bounded in work by a constant, so that the answer is always the same: when that is too little for a
-  // prefix, a longer one that is known to fail is named.
+  // or a later one.
   std::size_t first_failure(const Case& c, std::size_t shadow) {
-    const lin::Problem& problem = *c.problem;
-    const std::size_t end = problem.events.size();
-    if (c.model->is_register() || c.model->foresee(problem, end, values_).goals.empty()) return shadow;
+    const std::size_t end = c.problem->events.size();
+    if (c.model->is_register() || c.model->foresee(*c.problem, end, values_).goals.empty()) return shadow;
     std::size_t good = shadow, bad = end;
-    const Budget memory({}, 256u << 20);
     while (bad - good > 1) {
       const std::size_t middle = (good + bad) / 2;
-      lin::Ledger ledger(memory);
-      const auto search = lin::make_search(problem, *c.model, values_, middle, ledger);
-      (search->run(kFailureQuota, middle) == Outcome::invalid ? bad : good) = middle;
+      (refuted_by_search(c, middle, kFailureQuota) ? bad : good) = middle;
     }
     return bad - 1;
   }
-  static constexpr std::uint64_t kFailureQuota = 500'000;
 
   static std::uint32_t failed_at(const Case& c) { return global_index(*c.problem, c.failed); }
 
@@ -198,7 +208,7 @@ class Check {
   void judge_invalid(Verdict& verdict) {
     const lin::Problem& problem = *illegal_->problem;
     const lin::Model& model = *illegal_->model;
-    const lin::Trace trace = lin::trace_failure(problem, model, values_, illegal_->failed);
+    const lin::Trace trace = trace_of(*illegal_);
     lin::Explanation e = lin::explain(problem, model, values_, illegal_->failed, trace);
     verdict.valid = Validity::invalid;
     verdict.reason = e.reason;
@@ -210,6 +220,19 @@ class Check {
     if (undecided)
       verdict.explanation += fmt::format("\n{} other object{} could not be decided within the budget.\n", undecided,
                                          undecided == 1 ? "" : "s");
+  }
+
+  lin::Trace trace_of(const Case& c) const {
+    const lin::Problem& problem = *c.problem;
+    if (!c.model->forgets_values() || c.model->decide(problem, c.failed + 1, values_) != false)
+      return lin::trace_failure(problem, *c.model, values_, c.failed);
+    lin::Core core = lin::core_of(problem, *c.model, values_, c.failed);
+    lin::Trace trace = lin::trace_failure(core.problem, *c.model, values_, core.problem.events.size() - 1);
+    trace.from = core.event[trace.from];
+    for (lin::Trace::Partial& partial : trace.partials)
+      for (lin::Trace::Step& step : partial.steps) step.op = core.op[step.op];
+    trace.core = std::move(core.op);
+    return trace;
   }
 
   void judge_unknown(Verdict& verdict, const Case& c, std::size_t undecided) {

@@ -69,11 +69,14 @@ class Model {
   virtual bool is_register() const { return false; }
 
   // The verdict on the first `end` events, where there is a faster way to it than searching; nothing when the history
-  // does not qualify. Calls that are open at `end` may take effect, with the result they will have. If it answers for
-  // the whole history that it is not linearizable, it answers for every prefix.
+  // does not qualify. Calls that are open at `end` may take effect, with the result they will have.
   virtual std::optional<bool> decide(const Problem&, std::size_t /*end*/, const Interner&) const {
     return std::nullopt;
   }
+
+  // Whether a history that decide() answers stays linearizable when all calls about one value (Call::a) are left out,
+  // and also without a call about none that did not crash. Then a refutation is told with the few values that it takes.
+  virtual bool forgets_values() const { return false; }
 
   // What is known about the way from the results within the first `end` events; empty: nothing.
   virtual Foresight foresee(const Problem&, std::size_t /*end*/, const Interner&) const { return {}; }

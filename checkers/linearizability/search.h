@@ -24,10 +24,11 @@ struct Trace {
     std::vector<Step> steps;  // since `from`
     State state;              // after the last step
   };
-  std::size_t from = 0;           // index into Problem::events: where the steps begin
-  std::size_t found = 0;          // how many partial linearizations there are
-  bool complete = true;           // false: there were too many to follow them all
-  std::vector<Partial> partials;  // one for each final state, at most kShown
+  std::size_t from = 0;             // index into Problem::events: where the steps begin
+  std::vector<std::uint32_t> core;  // not empty: the steps are those of these operations, which fail without the others
+  std::size_t found = 0;            // how many partial linearizations there are
+  bool complete = true;             // false: there were too many to follow them all
+  std::vector<Partial> partials;    // one for each final state, at most kShown
   static constexpr std::size_t kShown = 8;
 };
 

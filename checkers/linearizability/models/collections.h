@@ -58,6 +58,7 @@ class PutTakeModel : public Model {
   }
 
   bool pure(const Call& call) const override { return call.f == PutTake::kTakeNone; }
+  bool forgets_values() const override { return true; }
 
   std::string describe(const Call& call, bool, const Interner& values) const override {
     switch (call.f) {

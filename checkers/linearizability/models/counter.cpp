@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "checkers/linearizability/models/counter_decide.h"
 #include "checkers/linearizability/models/models.h"
 #include "history/text.h"
 
@@ -7,8 +8,8 @@ namespace shaketable::linearizability {
 
 namespace {
 
-constexpr std::uint8_t kAdd = 0;   // a: the id of the number
-constexpr std::uint8_t kRead = 1;  // likewise
+constexpr std::uint8_t kAdd = CounterCall::kAdd;
+constexpr std::uint8_t kRead = CounterCall::kRead;
 
 // The state is the number, low word first.
 State number(std::int64_t n) {
@@ -46,6 +47,10 @@ class Counter final : public Model {
     after = number(
         call.f == kAdd ? static_cast<std::int64_t>(static_cast<std::uint64_t>(n) + static_cast<std::uint64_t>(a)) : n);
     return call.f == kAdd || n == a;
+  }
+
+  std::optional<bool> decide(const Problem& problem, std::size_t end, const Interner& values) const override {
+    return counter_linearizable(problem, number(problem.initial), end, values);
   }
 
   bool pure(const Call& call) const override { return call.f == kRead; }

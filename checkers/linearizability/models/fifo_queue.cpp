@@ -11,7 +11,7 @@ class FifoQueue final : public PutTakeModel {
   using PutTakeModel::PutTakeModel;
 
   std::optional<bool> decide(const Problem& problem, std::size_t end, const Interner&) const override {
-    return queue_linearizable(problem, problem.initial, end, true);
+    return decide_put_take(problem, problem.initial, end, fifo_rules());
   }
 
   bool step(const State& before, const Call& call, const Interner&, State& after) const override {

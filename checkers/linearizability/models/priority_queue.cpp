@@ -1,5 +1,6 @@
 #include "checkers/linearizability/models/collections.h"
 #include "checkers/linearizability/models/models.h"
+#include "checkers/linearizability/models/put_take_decide.h"
 
 namespace shaketable::linearizability {
 
@@ -9,6 +10,11 @@ namespace {
 class PriorityQueue final : public PutTakeModel {
  public:
   using PutTakeModel::PutTakeModel;
+
+  std::optional<bool> decide(const Problem& problem, std::size_t end, const Interner& values) const override {
+    const auto smaller = [&values](Id a, Id b) { return values[a] < values[b]; };
+    return decide_put_take(problem, problem.initial, end, priority_rules(smaller));
+  }
 
   Result<State> initial(const std::optional<Value>& initial, Interner& values) const override {
     auto state = initial_items(initial, values);

@@ -1,5 +1,6 @@
 #include "checkers/linearizability/models/collections.h"
 #include "checkers/linearizability/models/models.h"
+#include "checkers/linearizability/models/put_take_decide.h"
 
 namespace shaketable::linearizability {
 
@@ -8,6 +9,10 @@ namespace {
 class Stack final : public PutTakeModel {
  public:
   using PutTakeModel::PutTakeModel;
+
+  std::optional<bool> decide(const Problem& problem, std::size_t end, const Interner&) const override {
+    return decide_put_take(problem, problem.initial, end, stack_rules());
+  }
 
   bool step(const State& before, const Call& call, const Interner&, State& after) const override {
     after = before;

@@ -16,7 +16,7 @@ class UnorderedQueue final : public PutTakeModel {
 
   std::optional<bool> decide(const Problem& problem, std::size_t end, const Interner&) const override {
     const std::span<const Id> one_bag(problem.initial);
-    return queue_linearizable(problem, one_bag.subspan(1), end, false);
+    return decide_put_take(problem, one_bag.subspan(1), end, bag_rules());
   }
 
   Result<State> initial(const std::optional<Value>& initial, Interner& values) const override {

@@ -254,12 +254,13 @@ brute::Object separate_set() {
   return object;
 }
 
-brute::Object queue(const char* model, bool unique) {
+brute::Object queue(const char* model, bool unique, bool filled) {
   const std::string_view name = model;
   const bool stack = name == "stack";
   brute::Object object;
   object.options.model = model;
-  object.initial = Value::list({});
+  object.initial = filled ? Value::list({1500, -1, 1400}) : Value::list({});
+  object.options.initial = object.initial;
   object.step = [=](const Value& state, std::string_view f, const Value& argument, const Value* result) -> Values {
     Values items(state.items().begin(), state.items().end());
     if (f == "enqueue" || f == "push") {
@@ -282,16 +283,18 @@ brute::Object queue(const char* model, bool unique) {
     return after;
   };
   auto next = std::make_shared<int>(0);
+  auto nth = [](int n) { return Value(n * 617 % 1000); };  // all different, in no order
   object.invoke = [=](Random& random) -> std::pair<std::string, Value> {
     if (random.chance(0.5)) return {stack ? "pop" : "dequeue", Value()};
     *next = (*next + 1) % 1000;
-    return {stack ? "push" : "enqueue", unique ? Value(*next) : number(random, 3)};
+    return {stack ? "push" : "enqueue", unique ? nth(*next) : number(random, 3)};
   };
   object.results = [=](std::string_view f, const Value& argument) {
     if (f == "enqueue" || f == "push") return Values{argument};
     Values all = {Value()};
     if (!unique) all = {Value(), 0, 1, 2};
-    for (int back = 0; unique && back < 10 && *next - back > 0; ++back) all.push_back(*next - back);
+    if (filled) all.insert(all.end(), {1400, 1500, -1});
+    for (int back = 0; unique && back < 10 && *next - back > 0; ++back) all.push_back(nth(*next - back));
     return all;
   };
   return object;
@@ -389,6 +392,24 @@ brute::Object counter() {
     for (int i = -4; i < 12; ++i) all.push_back(i);
     return all;
   };
+  return object;
+}
+
+brute::Object even_counter() {
+  brute::Object object = counter();
+  object.options.initial = Value(1);
+  object.initial = Value(1);
+  object.invoke = [](Random& random) -> std::pair<std::string, Value> {
+    if (random.chance(0.5)) return {"read", Value()};
+    return {"add", Value(random.chance(0.1) ? 0 : -2)};
+  };
+  object.results = [](std::string_view f, const Value& argument) {
+    if (f == "add") return Values{argument};
+    Values all;
+    for (int i = 2; i > -12; --i) all.push_back(i);
+    return all;
+  };
+  object.operations_max = 12;
   return object;
 }
 

@@ -13,14 +13,16 @@ brute::Object separate_registers();  // transactions of one key each
 brute::Object kv_append();
 brute::Object set_object();
 brute::Object gset();
-brute::Object growing_set();                          // adds and reads, no answers
-brute::Object separate_set();                         // no reads of the whole
-brute::Object queue(const char* model, bool unique);  // fifo-queue, unordered-queue, stack, priority-queue
+brute::Object growing_set();   // adds and reads, no answers
+brute::Object separate_set();  // no reads of the whole
+// fifo-queue, unordered-queue, stack, priority-queue. `filled`: there is something in it at first.
+brute::Object queue(const char* model, bool unique, bool filled = false);
 brute::Object mutex();
 brute::Object reentrant_mutex();
 brute::Object fenced_mutex();
 brute::Object semaphore();
 brute::Object counter();
+brute::Object even_counter();  // every add is the same
 brute::Object log();
 
 }  // namespace shaketable::objects

@@ -82,11 +82,17 @@ TEST_CASE("random fifo-queue histories get the verdict of brute force") {
 TEST_CASE("random unique-value fifo-queue histories get the verdict of brute force") {
   agree(objects::queue("fifo-queue", true));
 }
+TEST_CASE("random histories of a filled fifo-queue get the verdict of brute force") {
+  agree(objects::queue("fifo-queue", true, true));
+}
 TEST_CASE("random unordered-queue histories get the verdict of brute force") {
   agree(objects::queue("unordered-queue", false));
 }
 TEST_CASE("random unique-value unordered-queue histories get the verdict of brute force") {
   agree(objects::queue("unordered-queue", true));
+}
+TEST_CASE("random histories of a filled unordered-queue get the verdict of brute force") {
+  agree(objects::queue("unordered-queue", true, true));
 }
 TEST_CASE("random stack histories get the verdict of brute force") {
   agree(objects::queue("stack", false));
@@ -94,11 +100,17 @@ TEST_CASE("random stack histories get the verdict of brute force") {
 TEST_CASE("random unique-value stack histories get the verdict of brute force") {
   agree(objects::queue("stack", true));
 }
+TEST_CASE("random histories of a filled stack get the verdict of brute force") {
+  agree(objects::queue("stack", true, true));
+}
 TEST_CASE("random priority-queue histories get the verdict of brute force") {
   agree(objects::queue("priority-queue", false));
 }
 TEST_CASE("random unique-value priority-queue histories get the verdict of brute force") {
   agree(objects::queue("priority-queue", true));
+}
+TEST_CASE("random histories of a filled priority-queue get the verdict of brute force") {
+  agree(objects::queue("priority-queue", true, true));
 }
 TEST_CASE("random mutex histories get the verdict of brute force") {
   agree(objects::mutex());
@@ -114,6 +126,9 @@ TEST_CASE("random semaphore histories get the verdict of brute force") {
 }
 TEST_CASE("random counter histories get the verdict of brute force") {
   agree(objects::counter());
+}
+TEST_CASE("random histories of a counter with equal adds get the verdict of brute force") {
+  agree(objects::even_counter());
 }
 TEST_CASE("random log histories get the verdict of brute force") {
   agree(objects::log());
