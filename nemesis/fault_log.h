@@ -26,10 +26,11 @@ struct NodeReport {
   std::string node;
   Applied applied = Applied::pending;
   Undone undone = Undone::pending;
-  // The controller's clock when the node's answer came. The change itself was at most `applied_within` earlier.
+  // The run's clock. The change was done at the latest then, and at most `applied_within` earlier.
   std::optional<Nanos> applied_at, undone_at;
   Nanos applied_within{0};
-  std::optional<bool> bit;  // whether it was seen to bite; nullopt: nobody could look (yet)
+  std::optional<std::int64_t> node_clock_ns;  // the node's raw clock when it was done
+  std::optional<bool> bit;                    // whether it was seen to bite; nullopt: nobody could look (yet)
   std::vector<std::pair<std::string, ProofValue>> proof;
   std::string notes;
 };

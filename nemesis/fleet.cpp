@@ -2,19 +2,19 @@
 
 #include <numeric>
 
-#include "nemesis/shell_node_side.h"
+#include "nemesis/agent_node_side.h"
 
 namespace shaketable {
 
-std::unique_ptr<NodeSide> make_shell_node_side(const NodeSpec& spec, Remote& remote) {
-  return std::make_unique<ShellNodeSide>(spec, remote);
+std::unique_ptr<NodeSide> make_agent_node_side(const NodeSpec& spec, Remote& remote) {
+  return std::make_unique<AgentNodeSide>(spec, remote);
 }
 
 NodeFleet::NodeFleet(const Cluster& cluster, NodeSideFactory factory)
     : cluster_(cluster), factory_(std::move(factory)), sides_(cluster.size()) {}
 
 NodeFleet::~NodeFleet() {
-  // A kept shell is part of its node's connection, so it ends on that thread.
+  // A kept channel is part of its node's connection, so it ends on that thread.
   std::vector<std::future<void>> ending;
   for (std::size_t i = 0; i < sides_.size(); ++i)
     ending.push_back(cluster_.node(i).with_remote([this, i](Remote&) { sides_[i].reset(); }));

@@ -12,13 +12,13 @@
 namespace shaketable {
 
 using NodeSideFactory = std::function<std::unique_ptr<NodeSide>(const NodeSpec&, Remote&)>;
-std::unique_ptr<NodeSide> make_shell_node_side(const NodeSpec& spec, Remote& remote);
+std::unique_ptr<NodeSide> make_agent_node_side(const NodeSpec& spec, Remote& remote);
 
 // Any thread. The cluster must outlive the fleet, and should serve nothing else: a command that takes long delays the
 // renewal of leases.
 class NodeFleet {
  public:
-  explicit NodeFleet(const Cluster& cluster, NodeSideFactory factory = make_shell_node_side);
+  explicit NodeFleet(const Cluster& cluster, NodeSideFactory factory = make_agent_node_side);
   ~NodeFleet();
   NodeFleet(const NodeFleet&) = delete;
   NodeFleet& operator=(const NodeFleet&) = delete;

@@ -142,10 +142,6 @@ Result<PrepareReport> Nemesis::prepare(const std::vector<ScheduledFault>& schedu
       problems.push_back(fmt::format("node {}: {}; a cut of IPv4 alone would leave its IPv6 ({}) connected", names[i],
                                      facts.problem6, facts.addresses6.front()));
     if (facts.addresses6.empty()) report.remarks.push_back(names[i] + " has no IPv6 address: it is cut on IPv4 alone");
-    if (!facts.has("ping") && !(facts.has("timeout") && (facts.has("bash") || facts.has("nc"))))
-      report.remarks.push_back(
-          names[i] +
-          " has neither ping nor timeout with bash or nc: cuts are proved by counters of other traffic alone");
   }
   if (problems.empty() && !schedule.empty()) {
     const auto guarded = fleet_.on_each<void>(
@@ -407,10 +403,10 @@ std::vector<PlannedCommand> planned_commands(const std::vector<NodeSpec>& nodes,
     if (node.ssh.port > 0) facts.control.port = node.ssh.port;
     scene.nodes.push_back(std::move(facts));
   }
-  on_all("look for faults of older runs and undo them", "sh node.sh look; sh node.sh finish");
-  on_all("put the node's side in place", "cat >/run/shaketable-nemesis/node.sh");
-  on_all(fmt::format("start the guard, lease {}", format_duration(options.lease)),
-         "setsid sh /run/shaketable-nemesis/node.sh guard");
+  const std::string program(agent::kProgram);
+  on_all("put the agent there, if another one or none is there", "cat >" + program);
+  on_all("look for faults of older runs and undo them", program + " heal");
+  on_all(fmt::format("start the guard, lease {}", format_duration(options.lease)), program + " guard");
   for (const ScheduledFault& scheduled : schedule) {
     scene.fault = scheduled.id;
     Random random(scheduled.seed);
@@ -429,7 +425,7 @@ std::vector<PlannedCommand> planned_commands(const std::vector<NodeSpec>& nodes,
       out.push_back(std::move(command));
     }
   }
-  on_all("undo whatever is there, read back, end the guard", "sh node.sh look; sh node.sh finish");
+  on_all("undo whatever is there, read back, end the guard", program + " heal");
   return out;
 }
 

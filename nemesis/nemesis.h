@@ -32,7 +32,7 @@ struct NemesisOptions {
   std::function<Result<std::vector<std::string>>()> primaries;  // asked on the thread of run()
   // Connections that confirm the control path after the first change; the cluster's own ones may be older than a cut.
   std::function<std::unique_ptr<Remote>(const NodeSpec&)> fresh_remote = make_ssh_remote;
-  NodeSideFactory node_side = make_shell_node_side;
+  NodeSideFactory node_side = make_agent_node_side;
 };
 
 struct PrepareReport {

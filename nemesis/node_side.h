@@ -1,16 +1,18 @@
 #pragma once
-// What the nemesis asks of one node. The shell side (shell_node_side.h) needs nothing on the node but sh and iptables;
-// another implementation can take its place.
+// What the nemesis asks of one node. In product the agent answers (agent_node_side.h), in unit tests a fake.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "nemesis/agent/protocol.h"
 
 namespace shaketable {
 
@@ -26,9 +28,7 @@ struct NodeFacts {
   std::vector<std::string> addresses4, addresses6;  // what peers may send from; no loopback. The plan's own come first
   std::string iptables, ip6tables;  // version line ("iptables v1.8.9 (nf_tables)"); empty: cannot be used
   std::string problem4, problem6;   // why not
-  std::vector<std::string> tools;   // of ping, bash, nc, timeout, setsid, sync, mkfifo
   ControlPath control;
-  bool has(std::string_view tool) const;
 };
 
 enum class Cleanliness { clean, unclean, unknown };
@@ -41,37 +41,41 @@ struct NodeCleanliness {
   std::vector<std::string> undone;  // what was found and undone, in words
 };
 
-// One fault's rules on one node.
-struct FirewallChange {
+// What one fault changes on one node.
+struct NodeChange {
   std::int64_t fault = 0;
-  std::string key;             // names the journal entry; unique over runs, [A-Za-z0-9.-]
-  std::string rules4, rules6;  // for iptables-restore --noflush, without COMMIT; empty: that family is not changed
-  Nanos limit{0};              // the node undoes it after this, whatever is renewed
+  std::string key;          // names the journal entry; unique over runs, [A-Za-z0-9.-]
+  std::string kind;         // of the agent's (nemesis/agent/kind.h): "firewall"
+  agent::Fields arguments;  // as the kind describes them
+  Nanos limit{0};           // the node undoes it after this, whatever is renewed
 };
 
 struct CommitTimes {
-  Nanos sent{0}, acknowledged{0};  // the change lies between the two
+  Nanos earliest{0}, latest{0};                       // on the run's clock; the change lies between the two
+  std::optional<std::int64_t> node_begun, node_done;  // on the node's raw clock
 };
 
+// Port 0: an echo request.
 struct PeerProbe {
   std::string address;
-  int port = 22;
+  int port = 0;
 };
 
 struct ProbeResult {
   std::string address;
-  std::string seen;  // open, cut, untold
+  std::string seen;  // open, cut, refused, untold
 };
 
-struct FirewallProof {
-  std::optional<std::uint64_t> dropped4, dropped6;  // packets that our rules dropped; nullopt: no rules in that family
+struct NodeProof {
+  agent::Fields values;  // as the kind describes them
   std::vector<ProbeResult> probes;
 };
 
 struct UndoOutcome {
   bool gone = false;    // the node had undone it by itself
-  std::string missing;  // rules of others that were found before and are not there now; empty: all are
-  std::string added;    // rules of others that were not there before
+  std::string missing;  // what was found before and is not there now; empty: all of it is
+  std::string added;    // what was not there before and is not ours
+  std::string note;
 };
 
 // Blocking, each call with a deadline of its own. All calls on one node's thread (NodeFleet sees to it).
@@ -89,21 +93,17 @@ class NodeSide {
   // Starts the guard again if it is dead, and says so in the value.
   virtual Result<std::string> renew(Nanos lease) = 0;
 
-  // Journal on disk, commands started and waiting. An error: nothing has changed and nothing is waiting.
-  virtual Result<void> arm(const FirewallChange& change, Nanos lease) = 0;
-  // An error: it may have changed; undo it. `times` is set in any case.
-  virtual Result<void> commit(const FirewallChange& change, const Clock& clock, CommitTimes& times) = 0;
+  // Journal on disk, programs started and waiting. An error: nothing has changed and nothing is waiting.
+  virtual Result<void> arm(const NodeChange& change, Nanos lease) = 0;
+  // Changes the node at `start`, on the node's clock as it was compared with ours when the change was armed; at once if
+  // that is over. An error: it may have changed; undo it. `times` is set in any case.
+  virtual Result<void> commit(const NodeChange& change, std::chrono::steady_clock::time_point start, const Clock& clock,
+                              CommitTimes& times) = 0;
   virtual Result<void> start_probes(const std::string& key, const std::vector<PeerProbe>& probes) = 0;
-  virtual Result<FirewallProof> proof(const FirewallChange& change) = 0;
-  // From every state of the change, armed included. On success none of our rules of this fault is left; the journal
-  // entry is removed when nothing is missing.
-  virtual Result<UndoOutcome> undo(const FirewallChange& change) = 0;
+  virtual Result<NodeProof> proof(const std::string& key) = 0;
+  // From every state of the change, armed included. On success nothing of ours is left of this fault; the journal entry
+  // is removed when nothing is missing.
+  virtual Result<UndoOutcome> undo(const NodeChange& change) = 0;
 };
-
-// Lines that `before` has and `after` lacks, order minded, and the other way round; "" and "" when equal.
-struct RuleDifference {
-  std::string missing, added;
-};
-RuleDifference compare_rules(const std::vector<std::string>& before, const std::vector<std::string>& after);
 
 }  // namespace shaketable

@@ -10,15 +10,15 @@
 namespace shaketable {
 namespace {
 
-// All nodes commit at one moment, this long after the last one is ready: time for every thread to be waiting.
-constexpr Nanos kHeadStart = std::chrono::milliseconds(3);
+// All nodes commit at one moment, this long after the last one is ready: time for the request to reach all of them.
+constexpr Nanos kHeadStart = std::chrono::milliseconds(15);
 // Each node that should hear nothing is called by so many of those it is deaf to: an idle path drops nothing.
 constexpr std::size_t kCallersMax = 2;
 
 struct NodeCut {
   std::size_t node = 0;
-  FirewallChange change;
-  bool armed = false;
+  NodeChange change;
+  std::string rules4, rules6;
   std::vector<std::size_t> deaf_to;
 };
 
@@ -67,8 +67,10 @@ class Cut final : public ActiveFault {
       cut.change.fault = scene_.fault;
       cut.change.key = fmt::format("{}.{}", scene_.run, scene_.fault);
       cut.change.limit = scene_.longest;
-      cut.change.rules4 = cut_rules(scene_.run, scene_.fault, facts.control, false, drop4);
-      cut.change.rules6 = cut_rules(scene_.run, scene_.fault, facts.control, true, drop6);
+      cut.change.kind = "firewall";
+      cut.rules4 = cut_rules(scene_.run, scene_.fault, facts.control, false, drop4);
+      cut.rules6 = cut_rules(scene_.run, scene_.fault, facts.control, true, drop6);
+      cut.change.arguments = {{"rules4", cut.rules4}, {"rules6", cut.rules6}};
       cuts_.push_back(std::move(cut));
     }
     return {};
@@ -99,18 +101,18 @@ class Cut final : public ActiveFault {
       const std::string fault = fmt::format("partition {}", scene_.fault);
       const std::string journal = "/var/lib/shaketable/node/" + cut.change.key;
       add(cut, fault + ": journal, with the rules as found (iptables -S, ip6tables -S)", "mkdir " + journal);
-      if (!cut.change.rules4.empty())
-        add(cut, fault + ": cut IPv4", "iptables-restore --noflush <<END\n" + cut.change.rules4 + "\nCOMMIT\nEND");
-      if (!cut.change.rules6.empty())
-        add(cut, fault + ": cut IPv6", "ip6tables-restore --noflush <<END\n" + cut.change.rules6 + "\nCOMMIT\nEND");
+      if (!cut.rules4.empty())
+        add(cut, fault + ": cut IPv4", "iptables-restore --noflush <<END\n" + cut.rules4 + "\nCOMMIT\nEND");
+      if (!cut.rules6.empty())
+        add(cut, fault + ": cut IPv6", "ip6tables-restore --noflush <<END\n" + cut.rules6 + "\nCOMMIT\nEND");
       const std::string removal = fmt::format(
           "-restore --noflush <<END\n*filter\n"
           "-D INPUT -m comment --comment \"shaketable:{0}:{1}\" -j SHAKETABLE-IN-{1}\n"
           "-D FORWARD -m comment --comment \"shaketable:{0}:{1}\" -j SHAKETABLE-IN-{1}\n"
           "-F SHAKETABLE-IN-{1}\n-X SHAKETABLE-IN-{1}\nCOMMIT\nEND",
           scene_.run, scene_.fault);
-      if (!cut.change.rules4.empty()) add(cut, fault + ": undo IPv4", "iptables" + removal);
-      if (!cut.change.rules6.empty()) add(cut, fault + ": undo IPv6", "ip6tables" + removal);
+      if (!cut.rules4.empty()) add(cut, fault + ": undo IPv4", "iptables" + removal);
+      if (!cut.rules6.empty()) add(cut, fault + ": undo IPv6", "ip6tables" + removal);
       add(cut, fault + ": read back, then remove the journal", "iptables -S; ip6tables -S; rm -r " + journal);
     }
     return out;
@@ -132,13 +134,13 @@ class Cut final : public ActiveFault {
     std::vector<CommitTimes> times(nodes.size());
     const auto start = std::chrono::steady_clock::now() + kHeadStart;
     const auto committed = fleet.on_each<void>(nodes, [&](NodeSide& side, std::size_t node) {
-      std::this_thread::sleep_until(start);
-      return side.commit(cut_of(node).change, clock, times[index_of(node)]);
+      return side.commit(cut_of(node).change, start, clock, times[index_of(node)]);
     });
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       NodeReport& at = report.nodes[i];
-      at.applied_at = times[i].acknowledged;
-      at.applied_within = times[i].acknowledged - times[i].sent;
+      at.applied_at = times[i].latest;
+      at.applied_within = times[i].latest - times[i].earliest;
+      at.node_clock_ns = times[i].node_done;
       at.applied = committed[i] ? Applied::done : Applied::unknown;
       if (committed[i]) continue;
       at.notes = committed[i].error().message;
@@ -151,13 +153,9 @@ class Cut final : public ActiveFault {
 
   void prove(NodeFleet& fleet, FaultReport& report) override {
     const std::vector<std::size_t> nodes = fleet.all();
-    const auto proofs = fleet.on_each<FirewallProof>(nodes, [&](NodeSide& side, std::size_t node) {
-      if (const NodeCut* cut = find_cut(node)) return side.proof(cut->change);
-      FirewallChange nothing;  // probes only
-      nothing.fault = scene_.fault;
-      nothing.key = cuts_.front().change.key;
-      return side.proof(nothing);
-    });
+    // On nodes that are not changed too: those that called tell what they saw.
+    const auto proofs = fleet.on_each<NodeProof>(
+        nodes, [&](NodeSide& side, std::size_t) { return side.proof(cuts_.front().change.key); });
     for (std::size_t i = 0; i < cuts_.size(); ++i) {
       NodeReport& at = report.nodes[i];
       const NodeCut& cut = cuts_[i];
@@ -169,19 +167,18 @@ class Cut final : public ActiveFault {
         continue;
       }
       bool gone = false;  // the node undid it by itself, and the counters went with the rules
-      const auto dropped = [&](const std::string& rules, const std::optional<std::uint64_t>& packets,
-                               const char* family) {
+      const auto dropped = [&](const std::string& rules, const char* name, const char* family) {
         if (rules.empty()) {
           at.proof.emplace_back(family, "not cut: the node does not speak it");
           return true;
         }
+        const auto packets = agent::to_number(agent::field(proof->values, name));
         gone = gone || !packets;
-        if (packets)
-          at.proof.emplace_back(std::string(family) + "_packets_dropped", static_cast<std::int64_t>(*packets));
+        if (packets) at.proof.emplace_back(std::string(family) + "_packets_dropped", *packets);
         return packets.value_or(0) > 0;
       };
-      const bool bit4 = dropped(cut.change.rules4, proof->dropped4, "ipv4");
-      const bool bit6 = dropped(cut.change.rules6, proof->dropped6, "ipv6");
+      const bool bit4 = dropped(cut.rules4, "dropped4", "ipv4");
+      const bool bit6 = dropped(cut.rules6, "dropped6", "ipv6");
       std::int64_t failed = 0;
       std::vector<std::string> came_through;
       for (const Call& call : calls_) {
@@ -220,19 +217,17 @@ class Cut final : public ActiveFault {
     std::vector<std::size_t> nodes;
     for (std::size_t i = 0; i < cuts_.size(); ++i)
       if (report.nodes[i].undone != Undone::verified) nodes.push_back(cuts_[i].node);
-    std::vector<CommitTimes> times(cuts_.size());
+    std::vector<Nanos> ended(cuts_.size());
     const auto undone = fleet.on_each<UndoOutcome>(nodes, [&](NodeSide& side, std::size_t node) {
-      CommitTimes& taken = times[index_of(node)];
-      taken.sent = clock.now();
       auto outcome = side.undo(cut_of(node).change);
-      taken.acknowledged = clock.now();
+      ended[index_of(node)] = clock.now();
       return outcome;
     });
     for (std::size_t k = 0; k < nodes.size(); ++k) {
       const std::size_t i = index_of(nodes[k]);
       NodeReport& at = report.nodes[i];
       const auto note = [&](const std::string& text) { at.notes += (at.notes.empty() ? "" : "; ") + text; };
-      at.undone_at = times[i].acknowledged;
+      at.undone_at = ended[i];
       if (!undone[k]) {
         at.undone = Undone::unknown;
         at.undone_at.reset();
@@ -265,15 +260,10 @@ class Cut final : public ActiveFault {
       const NodeFacts& called = scene_.nodes[cut.node];
       for (std::size_t k = 0; k < std::min(kCallersMax, cut.deaf_to.size()); ++k) {
         const std::size_t caller = cut.deaf_to[(cut.node + k) % cut.deaf_to.size()];
-        const NodeFacts& from = scene_.nodes[caller];
-        // A controller that is itself a node may reach sshd: call another port there.
-        const bool controller =
-            contains(from.addresses4, called.control.client) || contains(from.addresses6, called.control.client);
-        const int port = controller ? 9 : called.control.port;
-        if (!cut.change.rules4.empty() && !called.addresses4.empty())
-          calls_.push_back({caller, cut.node, {called.addresses4.front(), port}});
-        if (!cut.change.rules6.empty() && !called.addresses6.empty())
-          calls_.push_back({caller, cut.node, {called.addresses6.front(), port}});
+        if (!cut.rules4.empty() && !called.addresses4.empty())
+          calls_.push_back({caller, cut.node, {called.addresses4.front(), 0}});
+        if (!cut.rules6.empty() && !called.addresses6.empty())
+          calls_.push_back({caller, cut.node, {called.addresses6.front(), 0}});
       }
     }
     for (const Call& call : calls_) of_caller[call.caller].push_back(call.probe);

@@ -59,8 +59,6 @@ for t in iptables ip6tables; do
   elif ! why=$($t -w 5 -S 2>&1 >/dev/null); then echo "cannot cut with $t: $(echo "$why" | tail -n 1)"
   else echo "can cut with $($t --version)"; fi
 done
-for t in setsid sync mkfifo; do command -v $t >/dev/null 2>&1 || echo "cannot guard faults: $t is missing"; done
-if command -v ping >/dev/null 2>&1; then echo "can prove a cut by ping"; else echo "can prove a cut by counters and TCP (ping is missing)"; fi
 if mkdir -p /var/lib/shaketable 2>/dev/null && rmdir --ignore-fail-on-non-empty /var/lib/shaketable; then echo "can keep a journal in /var/lib/shaketable"
 else echo "cannot keep a journal: /var/lib/shaketable cannot be written"; fi
 )sh";

@@ -69,7 +69,6 @@ class FakeNodeSide final : public NodeSide {
     facts.addresses4 = {spec_.address};
     if (nodes_.ipv6) facts.addresses6 = {spec_.address6};
     facts.iptables = facts.ip6tables = "fake";
-    facts.tools = {"ping"};
     facts.control.client = "10.0.0.254";
     return facts;
   }
@@ -78,9 +77,10 @@ class FakeNodeSide final : public NodeSide {
     if (auto ok = does("renew"); !ok) return tl::unexpected(ok.error());
     return std::string();
   }
-  Result<void> arm(const FirewallChange& change, Nanos) override { return does("arm", change.fault); }
-  Result<void> commit(const FirewallChange& change, const Clock& clock, CommitTimes& times) override {
-    times.sent = times.acknowledged = clock.now();
+  Result<void> arm(const NodeChange& change, Nanos) override { return does("arm", change.fault); }
+  Result<void> commit(const NodeChange& change, std::chrono::steady_clock::time_point, const Clock& clock,
+                      CommitTimes& times) override {
+    times.earliest = times.latest = clock.now();
     {
       // A commit that fails may have changed the node all the same.
       std::lock_guard lock(nodes_.mutex);
@@ -89,14 +89,14 @@ class FakeNodeSide final : public NodeSide {
     return does("commit", change.fault);
   }
   Result<void> start_probes(const std::string&, const std::vector<PeerProbe>&) override { return does("call"); }
-  Result<FirewallProof> proof(const FirewallChange& change) override {
-    if (auto ok = does("proof", change.fault); !ok) return tl::unexpected(ok.error());
-    FirewallProof proof;
-    if (!change.rules4.empty()) proof.dropped4 = nodes_.dropped;
-    if (!change.rules6.empty()) proof.dropped6 = nodes_.dropped;
+  Result<NodeProof> proof(const std::string& key) override {
+    if (auto ok = does("proof", std::stoll(key.substr(key.rfind('.') + 1))); !ok) return tl::unexpected(ok.error());
+    NodeProof proof;
+    proof.values = {{"dropped4", std::to_string(nodes_.dropped)}};
+    if (nodes_.ipv6) proof.values.emplace_back("dropped6", std::to_string(nodes_.dropped));
     return proof;
   }
-  Result<UndoOutcome> undo(const FirewallChange& change) override {
+  Result<UndoOutcome> undo(const NodeChange& change) override {
     if (auto ok = does("undo", change.fault); !ok) return tl::unexpected(ok.error());
     std::lock_guard lock(nodes_.mutex);
     nodes_.in_force[spec_.name].erase(change.fault);

@@ -330,19 +330,6 @@ TEST_CASE("the control path comes before what is dropped, in its own family") {
   CHECK(cut_rules("r", 1, control, false, {}).empty());
 }
 
-TEST_CASE("rules are compared by what is missing and what was added") {
-  const std::vector<std::string> before{"-P INPUT ACCEPT", "-N A", "-A INPUT -j A", "-A A -j DROP"};
-  CHECK(compare_rules(before, before).missing.empty());
-  CHECK(compare_rules(before, before).added.empty());
-  const std::vector<std::string> added{"-P INPUT ACCEPT", "-N A", "-N B", "-A INPUT -j A", "-A A -j DROP"};
-  CHECK(compare_rules(before, added).missing.empty());
-  CHECK(compare_rules(before, added).added == "-N B");
-  CHECK(compare_rules(added, before).missing == "-N B");
-  const std::vector<std::string> swapped{"-P INPUT ACCEPT", "-N A", "-A A -j DROP", "-A INPUT -j A"};
-  CHECK_FALSE(compare_rules(before, swapped).missing.empty());
-  CHECK(compare_rules({}, before).missing.empty());
-}
-
 TEST_CASE("the catalogue describes what a plan can write") {
   REQUIRE(faults().size() == 1);
   const FaultInfo& info = faults().front();

@@ -23,6 +23,10 @@ namespace {
 
 constexpr const char* kLabVariable = "SHAKETABLE_TEST_LAB";
 constexpr Nanos kLease = 3s;
+// Every agent on a node that answers a controller.
+constexpr const char* kKillAgents =
+    "for p in /proc/[0-9]*; do case \"$(tr '\\0' ' ' 2>/dev/null <$p/cmdline)\" in "
+    "/var/lib/shaketable/shaketable-agent*) kill -KILL ${p#/proc/};; esac; done";
 
 // This program again, as a controller that partitions the lab and then waits to be killed.
 struct Controller {
@@ -84,13 +88,14 @@ struct Sides {
   std::vector<NodeFacts> facts;
 };
 
-FirewallChange change_for(const Sides& sides) {
-  FirewallChange change;
+NodeChange change_for(const Sides& sides) {
+  NodeChange change;
+  change.kind = "firewall";
   change.fault = 7;
   change.key = "states.7";
   change.limit = 60s;
-  change.rules4 = cut_rules("states", 7, sides.facts[0].control, false, sides.facts[1].addresses4);
-  change.rules6 = cut_rules("states", 7, sides.facts[0].control, true, sides.facts[1].addresses6);
+  change.arguments = {{"rules4", cut_rules("states", 7, sides.facts[0].control, false, sides.facts[1].addresses4)},
+                      {"rules6", cut_rules("states", 7, sides.facts[0].control, true, sides.facts[1].addresses6)}};
   return change;
 }
 
@@ -146,7 +151,7 @@ TEST_CASE("kill -9 at any moment of cutting and undoing: clean within the lease 
   const std::uint64_t seed = Random::fresh_seed();
   INFO("seed " << seed);
   Random random(seed);
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 5; ++round) {
     Controller controller(lab.name(), "a controller that cuts and undoes without a pause");
     REQUIRE(controller.applied());
     const Nanos moment = 500ms + Nanos(static_cast<std::int64_t>(random.uniform() * 2e9));
@@ -233,7 +238,9 @@ TEST_CASE("heal from every state of the journal, and without one") {
     arm(sides);
     SteadyClock clock;
     CommitTimes times;
-    const auto done = on_first(sides, [&](NodeSide& side) { return side.commit(change_for(sides), clock, times); });
+    const auto done = on_first(sides, [&](NodeSide& side) {
+      return side.commit(change_for(sides), std::chrono::steady_clock::now() + 5ms, clock, times);
+    });
     if (!done) FAIL(done.error().message);
     CHECK(lab.rules(0).find("SHAKETABLE-IN-7") != std::string::npos);
   };
@@ -242,12 +249,12 @@ TEST_CASE("heal from every state of the journal, and without one") {
   SECTION("planned: armed and never committed") {
     Sides sides(lab);
     arm(sides);
-    CHECK(lab.run(0, "cat " + journal + "/state") == "planned\n");
+    CHECK(lab.run(0, "grep ^state " + journal) == "state planned\n");
   }
   SECTION("applied") {
     Sides sides(lab);
     cut(sides);
-    CHECK(lab.run(0, "cat " + journal + "/state") == "applied\n");
+    CHECK(lab.run(0, "grep ^state " + journal) == "state applied\n");
   }
   SECTION("applied, the guard killed, everything below /run gone") {
     Sides sides(lab);
@@ -259,16 +266,16 @@ TEST_CASE("heal from every state of the journal, and without one") {
     Sides sides(lab);
     cut(sides);
     kill_guard();
-    lab.run(0, "iptables -D INPUT 1; echo undone >" + journal + "/state");
+    lab.run(0, "iptables -D INPUT 1; sed -i 's/^state .*/state undone/' " + journal);
   }
   SECTION("undone, but still in the journal") {
     Sides sides(lab);
     cut(sides);
     kill_guard();
     lab.run(0,
-            "for t in iptables ip6tables; do $t -D INPUT 1; $t -F SHAKETABLE-IN-7; $t -X SHAKETABLE-IN-7; done; echo "
-            "undone >" +
-                journal + "/state");
+            "for t in iptables ip6tables; do $t -D INPUT 1; $t -D FORWARD 1; $t -F SHAKETABLE-IN-7; $t -X "
+            "SHAKETABLE-IN-7; done; sed -i 's/^state .*/state undone/' " +
+                journal);
   }
   SECTION("half a journal, never given its name") {
     Sides sides(lab);
@@ -283,11 +290,28 @@ TEST_CASE("heal from every state of the journal, and without one") {
     lab.run(
         0, "rm -rf /var/lib/shaketable; iptables -I INPUT 1 -j SHAKETABLE-IN-7; iptables -A OUTPUT -j SHAKETABLE-IN-7");
   }
-  SECTION("an empty state file, as after a crash of the node's disk") {
+  SECTION("from before a reboot") {
     Sides sides(lab);
     cut(sides);
     kill_guard();
-    lab.run(0, ": >" + journal + "/state; : >" + journal + "/id; : >" + journal + "/boot");
+    lab.run(0, "sed -i 's/^boot .*/boot 0000/; s/^.found4.*/.found4 -A%20INPUT%20-j%20GONE/' " + journal);
+  }
+  SECTION("guard and agent killed together") {
+    Sides sides(lab);
+    cut(sides);
+    kill_guard();
+    lab.run(0, kKillAgents);
+    CHECK(lab.rules(0).find("SHAKETABLE-IN-7") != std::string::npos);
+  }
+  SECTION("of an older version: a directory an entry, a guard of shell") {
+    lab.run(
+        0,
+        "mkdir -p /var/lib/shaketable/node/old.7 /run/shaketable-nemesis && cd /var/lib/shaketable/node/old.7 && "
+        "echo partition >kind && echo 7 >id && cat /proc/sys/kernel/random/boot_id >boot && echo applied >state && "
+        "iptables -S >found4 && ip6tables -S >found6 && iptables -N SHAKETABLE-IN-7 && "
+        "iptables -I INPUT 1 -j SHAKETABLE-IN-7 && "
+        "{ setsid sh -c 'sleep 300; true' </dev/null >/dev/null 2>&1 & } && sleep 0.2 && p=$! && "
+        "set -- $(cat /proc/$p/stat) && echo \"$p ${22}\" >/run/shaketable-nemesis/guard && echo $p >/tmp/old-guard");
   }
   {
     Cluster cluster = lab.connect();
@@ -295,7 +319,76 @@ TEST_CASE("heal from every state of the journal, and without one") {
     require_clean(heal(cluster));
   }
   CHECK(lab.rules(0) == before);
+  CHECK(
+      lab.run(
+             0,
+             "read -r p 2>/dev/null </tmp/old-guard && rm /tmp/old-guard && kill -0 $p 2>/dev/null && echo there; true")
+          .empty());
   CHECK(lab.traces().empty());
+}
+
+TEST_CASE("a journal that was damaged: the rules go all the same but the node is not called clean") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  {
+    Sides sides(lab);
+    SteadyClock clock;
+    CommitTimes times;
+    REQUIRE(on_first(sides, [&](NodeSide& side) { return side.arm(change_for(sides), 20s); }).has_value());
+    REQUIRE(on_first(sides, [&](NodeSide& side) {
+              return side.commit(change_for(sides), std::chrono::steady_clock::now(), clock, times);
+            }).has_value());
+    lab.run(0, ": >/var/lib/shaketable/node/states.7");
+  }
+  Cluster cluster = lab.connect();
+  const auto healed = heal(cluster);
+  CHECK(healed[0].state == Cleanliness::unclean);
+  CHECK(healed[0].reason.find("/var/lib/shaketable/node/states.7") != std::string::npos);
+  CHECK(lab.rules(0).find("SHAKETABLE") == std::string::npos);
+  lab.run(0, "rm /var/lib/shaketable/node/states.7");
+  require_clean(heal(cluster));
+  CHECK(lab.traces().empty());
+}
+
+TEST_CASE("an agent that is killed is started again while the fault stays in force") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, lab_options(kLease));
+  const auto schedule = one_partition("halves", 60s);
+  REQUIRE(nemesis.prepare(schedule).has_value());
+  KeptLog log;
+  SteadyClock clock;
+  std::jthread thread([&](std::stop_token stop) { (void)nemesis.run(schedule, clock, clock.now(), log, stop); });
+  REQUIRE(log.wait_until_applied(20s));
+  lab.run(0, kKillAgents);
+  std::this_thread::sleep_for(kLease + 2s);
+  CHECK(lab.rules(0).find("SHAKETABLE") != std::string::npos);
+  thread.request_stop();
+  thread.join();
+  CHECK(log.last().undone == Undone::verified);
+  require_clean(nemesis.heal_all());
+  CHECK(lab.traces().empty());
+}
+
+TEST_CASE("by hand on a node: status and heal") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  Controller controller(lab.name());
+  REQUIRE(controller.applied());
+  const std::string agent = "/var/lib/shaketable/shaketable-agent";
+  const std::string status = lab.run(0, agent + " status");
+  CHECK(status.find("lease ends in") != std::string::npos);
+  CHECK(status.find("fault lab-test.1: firewall, applied") != std::string::npos);
+  CHECK(status.find("iptables -N SHAKETABLE-IN-1") != std::string::npos);
+  controller.kill_it();
+  const std::string healed = lab.run(0, agent + " heal");
+  CHECK(healed.find("undone: fault lab-test.1 (journal: applied)") != std::string::npos);
+  CHECK(healed.ends_with("clean\n"));
+  CHECK(lab.traces(0).empty());
+  CHECK(lab.run(0, agent + " status") == "no guard\n");
+  Cluster cluster = lab.connect();
+  require_clean(heal(cluster));
 }
 
 TEST_CASE("a guard that is killed is started again while the lease is renewed") {
@@ -319,7 +412,7 @@ TEST_CASE("a guard that is killed is started again while the lease is renewed") 
   CHECK(replaced);
   require_clean(nemesis.heal_all());
   CHECK(lab.run(0, "cat /run/shaketable/etcd/pid") == "1\n");
-  lab.run(0, "rm -r /run/shaketable && rmdir /var/lib/shaketable/theirs /var/lib/shaketable");
+  lab.run(0, "rm -r /run/shaketable && rmdir /var/lib/shaketable/theirs");
   CHECK(lab.traces().empty());
 }
 
@@ -327,7 +420,7 @@ TEST_CASE("a change whose lease ran out while it was armed is never committed") 
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   Sides sides(lab);
-  const FirewallChange change = change_for(sides);
+  const NodeChange change = change_for(sides);
   const auto armed = on_first(sides, [&](NodeSide& side) { return side.arm(change, 1s); });
   if (!armed) FAIL(armed.error().message);
   bool gone = false;
@@ -338,7 +431,9 @@ TEST_CASE("a change whose lease ran out while it was armed is never committed") 
   REQUIRE(gone);
   SteadyClock clock;
   CommitTimes times;
-  CHECK_FALSE(on_first(sides, [&](NodeSide& side) { return side.commit(change, clock, times); }).has_value());
+  CHECK_FALSE(on_first(sides, [&](NodeSide& side) {
+                return side.commit(change, std::chrono::steady_clock::now(), clock, times);
+              }).has_value());
   CHECK(lab.rules(0).find("SHAKETABLE") == std::string::npos);
   require_clean(heal(sides.cluster));
   CHECK(lab.traces().empty());

@@ -101,11 +101,10 @@ std::string LabCluster::traces(std::size_t node) {
   return run(
       node,
       "for t in iptables ip6tables iptables-legacy ip6tables-legacy; do $t -S 2>/dev/null | grep SHAKETABLE | sed "
-      "\"s/^/$t /\"; done; ls -d /run/shaketable-nemesis /var/lib/shaketable 2>/dev/null; for p in /proc/[0-9]*; do "
-      "case "
-      "\"$(tr '\\0' ' ' 2>/dev/null <$p/cmdline)\" in 'sh /run/shaketable-nemesis'*) echo guard ${p#/proc/};; esac; "
-      "done; "
-      "true");
+      "\"s/^/$t /\"; done; ls -d /run/shaketable-nemesis /var/lib/shaketable/node 2>/dev/null; for p in /proc/[0-9]*; "
+      "do case \"$(tr '\\0' ' ' 2>/dev/null <$p/cmdline)\" in 'shaketable-agent "
+      "guard'*|iptables-restore*|ip6tables-restore*) echo "
+      "process ${p#/proc/};; esac; done; true");
 }
 
 std::string LabCluster::traces() {

@@ -45,7 +45,7 @@ class LabCluster {
   std::string run(std::size_t node, const std::string& script);
   CommandOutcome try_run(std::size_t node, const std::string& script);
   std::string rules(std::size_t node);  // both families, as iptables -S prints them
-  // Everything that could be of shaketable on a node; empty when there is nothing.
+  // Everything that could be of shaketable on a node, its program excepted; empty when there is nothing.
   std::string traces(std::size_t node);
   std::string traces();
 
