@@ -28,6 +28,12 @@ Result<LabHold> LabHold::take(const std::string& name, const LabPlan& plan, cons
   auto status = Lab::status(name);
   if (!status) return Failure(status.error());
   if (status->running) {
+    if ((status->kind == "uml") != (plan.kernel == "uml"))
+      return bad_input(fmt::format(
+          "lab \"{}\" is up with {}, and the plan wants {}; take it down (shaketable lab down --lab {}) or use another "
+          "name with --lab",
+          name, status->kind == "uml" ? "a kernel for each node" : "this machine's kernel",
+          plan.kernel == "uml" ? "a kernel for each node" : "this machine's", name));
     if (static_cast<int>(status->nodes.size()) < plan.nodes)
       return bad_input(
           fmt::format("lab \"{}\" is up with {} nodes, and the plan wants {}; take it down (shaketable lab down --lab "
@@ -40,6 +46,7 @@ Result<LabHold> LabHold::take(const std::string& name, const LabPlan& plan, cons
     LabSpec spec;
     spec.name = name;
     spec.nodes = plan.nodes;
+    if (plan.kernel == "uml") spec.kind = plan.kernel;
     spec.packages = packages;
     spec.node_memory_bytes = plan.node_memory_bytes;
     spec.node_disk_bytes = plan.node_disk_bytes;
@@ -68,7 +75,7 @@ std::vector<NodeSpec> planned_lab_nodes(const LabPlan& plan) {
     NodeSpec node;
     node.name = fmt::format("n{}", i);
     node.host = node.address = fmt::format("10.77.0.{}", i);
-    node.address6 = fmt::format("fd77::{:x}", i);
+    node.address6 = fmt::format("fd77::{}", i);
     nodes.push_back(std::move(node));
   }
   return nodes;

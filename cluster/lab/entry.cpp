@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
@@ -14,14 +15,13 @@
 namespace shaketable::lab {
 namespace {
 
-constexpr std::string_view kProgram = "shaketable-lab", kVerb = "__lab";
-
 int lab_main(int argc, char** argv) {
   const std::string_view role = argc > 2 ? argv[2] : "";
   if (role == "first" && argc == 4) return run_first_process(argv[3]);
   if (role == "layer" && argc >= 4) return run_layer_builder(argv[3], {argv + 4, argv + argc});
   if (role == "install" && argc == 5)
     return run_installer(argv[3], static_cast<pid_t>(std::strtol(argv[4], nullptr, 10)));
+  if (role == "guest" && argc >= 5) return run_guest(argv[3], static_cast<int>(std::strtol(argv[4], nullptr, 10)));
   dprintf(2, "%s is started by shaketable itself, not by hand\n", argv[0]);
   return 3;
 }
@@ -30,7 +30,8 @@ int lab_main(int argc, char** argv) {
 // its own; but the only executable we can be sure of is the one that runs. A constructor, and not a call in main(),
 // because main() of a test program belongs to Catch2. glibc hands argc and argv to constructors.
 __attribute__((constructor)) void enter_if_lab(int argc, char** argv) {
-  if (argc >= 2 && argv[0] == kProgram && argv[1] == kVerb) _exit(lab_main(argc, argv));
+  // As process 1 of a node's own kernel it has the name that the kernel was told.
+  if (argc >= 2 && (argv[0] == kProgram || getpid() == 1) && argv[1] == kVerb) _exit(lab_main(argc, argv));
 }
 
 }  // namespace
@@ -81,6 +82,14 @@ void reap(const Child& child) {
   int status = 0;
   while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
   }
+}
+
+void keep_only(int one, int other) {
+  const auto low = static_cast<unsigned int>(std::min(one, other)),
+             high = static_cast<unsigned int>(std::max(one, other));
+  if (low > 3) close_range(3, low - 1, 0);
+  if (high > low + 1) close_range(low + 1, high - 1, 0);
+  close_range(high + 1, ~0u, 0);
 }
 
 std::string node_address(int index) {

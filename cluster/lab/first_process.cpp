@@ -36,6 +36,8 @@ namespace {
 using namespace std::chrono_literals;
 using Deadline = std::chrono::steady_clock::time_point;
 
+constexpr int kMostNodes = 64;
+
 struct Node {
   ProcessName process;
   Descriptor report, go;
@@ -77,6 +79,12 @@ Result<Node> start_node(const Record& record, const std::string& directory, int 
       write_all(report[1], "error " + failure.value().message + "\n");
       _exit(1);
     };
+    if (record.kind == "uml") {
+      const pid_t keeper = fork();
+      if (keeper < 0) fail(system_failure("cannot fork"));
+      if (keeper == 0) run_uml_node(record, directory, index, place, report[1], go[0]);
+      _exit(0);
+    }
     if (!cgroup.empty())
       if (auto joined = write_kernel_file(cgroup + "/cgroup.procs", "0"); !joined) fail(Failure(joined.error()));
     if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWPID) != 0)
@@ -205,7 +213,7 @@ class FirstProcess {
     for (int i = 1; i <= record_.nodes; ++i) {
       const std::string name = fmt::format("n{}", i);
       std::string cgroup;
-      if (!record_.cgroup.empty()) {
+      if (!record_.cgroup.empty() && record_.kind != "uml") {  // a kernel of its own has its bound by itself
         Result<std::string> made = make_node_cgroup(record_.cgroup, name, record_.memory_bytes);
         if (!made) return Failure(std::move(made.error()).in("node " + name));
         cgroup = *made;
@@ -236,10 +244,16 @@ class FirstProcess {
       record_.node_processes.push_back(*process);
       const Descriptor net(open(fmt::format("/proc/{}/ns/net", process->pid).c_str(), O_RDONLY | O_CLOEXEC));
       if (!net) return system_failure("cannot open its network namespace");
-      if (auto added =
-              network->add_pair(fmt::format("v{}", i), "br0", "eth0", net.get(), static_cast<unsigned char>(i));
-          !added)
-        return added;
+      const bool uml = record_.kind == "uml";
+      const std::string outer = fmt::format("v{}", i), inner = uml ? fmt::format("u{}", i) : "eth0";
+      // A guest has the address that ends in i itself, behind its end of the pair.
+      const auto mac_last = static_cast<unsigned char>(uml ? i + kMostNodes : i);
+      if (auto added = network->add_pair(outer, "br0", inner, net.get(), mac_last); !added) return added;
+      if (uml) {
+        if (auto up = network->set_up(inner, true); !up) return up;
+        for (const std::string& end : {outer, inner})
+          if (auto plain = Network::switch_off_offloads(end); !plain) return plain;
+      }
       if (!write_all(node.go.get(), "g")) return infrastructure("its first process died");
       return {};
     });

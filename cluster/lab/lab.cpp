@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "base/duration.h"
 #include "base/log.h"
@@ -44,8 +46,8 @@ Result<void> check_name(const std::string& name) {
 
 Result<void> check_spec(const LabSpec& spec) {
   if (auto good = check_name(spec.name); !good) return good;
-  if (spec.kind != "netns")
-    return bad_input(fmt::format("there is no lab of kind {}; there is: netns", shell_quote(spec.kind)));
+  if (spec.kind != "netns" && spec.kind != "uml")
+    return bad_input(fmt::format("there is no lab of kind {}; there are netns and uml", shell_quote(spec.kind)));
   if (spec.nodes < 1 || spec.nodes > kMostNodes)
     return bad_input(fmt::format("a lab has 1 to {} nodes, not {}", kMostNodes, spec.nodes));
   if (spec.node_memory_bytes < (64ull << 20)) return bad_input("a lab's node needs at least 64MiB of memory");
@@ -191,6 +193,26 @@ struct Found {
   Record record;
 };
 
+Result<Found> find_running(const std::string& name);
+
+Result<void> signal_keeper(const std::string& name, const std::string& node, int signal) {
+  const Result<Found> found = find_running(name);
+  if (!found) return Failure(found.error());
+  if (found->record.kind != "uml")
+    return infrastructure(
+        fmt::format("lab {}: its nodes share this machine's kernel, so their power cannot be cut; `shaketable lab up "
+                    "--kernel uml` makes one where it can",
+                    name));
+  for (std::size_t i = 0; i < found->record.node_processes.size(); ++i)
+    if (node == fmt::format("n{}", i + 1)) {
+      const ProcessName& keeper = found->record.node_processes[i];
+      if (!is_alive(keeper) || kill(keeper.pid, signal) != 0)
+        return infrastructure(fmt::format("lab {}: the keeper of node {} is gone", name, node));
+      return {};
+    }
+  return bad_input(fmt::format("lab {} has no node {}", name, shell_quote(node)));
+}
+
 Result<Found> find_running(const std::string& name) {
   if (auto good = check_name(name); !good) return Failure(good.error());
   const Result<std::string> root = state_root();
@@ -219,7 +241,9 @@ Result<LabStatus> Lab::up(const LabSpec& spec) {
                     spec.name, old->nodes, old->first.pid, spec.name));
   if (auto removed = remove_remains(directory); !removed) return Failure(removed.error());
 
-  const Result<std::string> layer = find_or_make_layer(*root, spec.packages);
+  std::vector<std::string> packages = spec.packages;
+  if (spec.kind == "uml") packages.insert(packages.end(), {"user-mode-linux", "kmod"});
+  const Result<std::string> layer = find_or_make_layer(*root, packages);
   if (!layer) return Failure(layer.error());
   if (auto made = make_directory(directory, 0700); !made) return Failure(made.error());
   Record record;
@@ -319,6 +343,12 @@ Result<void> Lab::install(const std::string& name, const std::vector<std::string
   for (const std::string& package : packages)
     if (std::find(all.begin(), all.end(), package) == all.end()) more.push_back(package);
   if (more.empty()) return {};
+  if (found->record.kind == "uml")
+    return infrastructure(
+        fmt::format("lab {} runs kernels of its own, and packages cannot be added to them while they run; take it "
+                    "down, and bring it "
+                    "up with --packages {}",
+                    name, join(more, ",")));
   all.insert(all.end(), more.begin(), more.end());
   // The layer under a running node cannot be changed. One with everything is made beside it (the next `up` will use
   // it), and its package files are put into each node's own tree.
@@ -343,6 +373,25 @@ Result<void> Lab::install(const std::string& name, const std::vector<std::string
   }
   found->record.installed.insert(found->record.installed.end(), more.begin(), more.end());
   return write_record(found->directory, found->record);
+}
+
+Result<void> Lab::cut_power(const std::string& name, const std::string& node) {
+  return signal_keeper(name, node, SIGUSR1);
+}
+
+Result<void> Lab::boot(const std::string& name, const std::string& node, Nanos timeout) {
+  if (auto told = signal_keeper(name, node, SIGUSR2); !told) return told;
+  // The lab's network is elsewhere, so the console is asked; the keeper empties it when a boot begins.
+  const Result<Found> found = find_running(name);
+  if (!found) return Failure(found.error());
+  const std::string console = fmt::format("{}/{}.console", found->directory, node);
+  for (const auto end = std::chrono::steady_clock::now() + timeout; std::chrono::steady_clock::now() < end;) {
+    std::this_thread::sleep_for(50ms);
+    const Result<std::string> said = read_file(console);
+    if (said && said->find(std::string(kGuestSays) + "up") != std::string::npos) return {};
+  }
+  return infrastructure(fmt::format("lab {}: node {} did not boot within {}; its console's last lines:\n{}", name, node,
+                                    format_duration(timeout), tail_of_file(console, 8)));
 }
 
 Result<void> Lab::enter_network(const std::string& name) {

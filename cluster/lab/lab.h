@@ -27,13 +27,15 @@ struct LabSpec {
   std::uint64_t node_memory_bytes = 1ull << 30;  // bound by a cgroup where the machine has one
   std::uint64_t node_disk_bytes = 2ull << 30;  // size of a node's /data; the rest of its writable state has a fixed cap
   Nanos timeout = std::chrono::seconds(60);    // for all sshd to answer (packages not counted)
-  std::string kind = "netns";                  // nodes as namespaces under this machine's kernel: the only kind so far
+  // "netns": nodes are namespaces under this machine's kernel. "uml": each runs a kernel of its own (User-Mode Linux),
+  // so that clocks, tc netem and power cuts are real.
+  std::string kind = "netns";
 };
 
 struct LabStatus {
   std::string name;
   bool running = false;
-  std::string kind;  // "netns"
+  std::string kind;  // as in LabSpec
   pid_t first_process = 0;
   std::string directory;              // keys, known_hosts, ssh_config, lab.log
   std::vector<std::string> packages;  // what the nodes have beyond the host's
@@ -54,6 +56,10 @@ class Lab {
   // `running` false when there is none of that name; what a dead one left behind is removed on the way.
   static Result<LabStatus> status(const std::string& name);
   static std::vector<std::string> names();  // labs that run, sorted
+  // Only where nodes have kernels of their own. Cuts a node's power: what it had not synced is lost. Any thread.
+  static Result<void> cut_power(const std::string& name, const std::string& node);
+  // Boots a node whose power was cut, and waits until its sshd answers.
+  static Result<void> boot(const std::string& name, const std::string& node, Nanos timeout);
   // Puts packages into every node of a running lab; they are there at once. Nothing is started by their scripts.
   // Before enter_network(): apt-get needs the way to its mirrors.
   static Result<void> install(const std::string& name, const std::vector<std::string>& packages);

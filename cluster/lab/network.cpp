@@ -2,15 +2,19 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace shaketable::lab {
@@ -129,10 +133,35 @@ Result<void> Network::request(const std::string& message, const std::string& pur
   return system_failure(purpose + explanation(answer, static_cast<std::size_t>(n)), -error.error);
 }
 
-Result<void> Network::set_up(const std::string& link) {
+Result<void> Network::set_up(const std::string& link, bool promiscuous) {
   Message message(RTM_NEWLINK, 0);
-  message.put(link_body(static_cast<int>(if_nametoindex(link.c_str())), true));
+  ifinfomsg body = link_body(static_cast<int>(if_nametoindex(link.c_str())), true);
+  if (promiscuous) {
+    body.ifi_flags |= IFF_PROMISC;
+    body.ifi_change |= IFF_PROMISC;
+  }
+  message.put(body);
   return request(message.finish(), "cannot set the link " + link + " up");
+}
+
+Result<void> Network::rename(const std::string& link, const std::string& name) {
+  Message message(RTM_NEWLINK, 0);
+  message.put(link_body(static_cast<int>(if_nametoindex(link.c_str())), false)).attribute(IFLA_IFNAME, name);
+  return request(message.finish(), fmt::format("cannot rename the link {} to {}", link, name));
+}
+
+Result<void> Network::switch_off_offloads(const std::string& link) {
+  const Descriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!any) return system_failure("cannot open a socket");
+  for (const std::uint32_t command : {ETHTOOL_STXCSUM, ETHTOOL_SRXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO}) {
+    ethtool_value value{command, 0};
+    ifreq request{};
+    std::snprintf(request.ifr_name, sizeof request.ifr_name, "%s", link.c_str());
+    request.ifr_data = reinterpret_cast<char*>(&value);
+    if (ioctl(any.get(), SIOCETHTOOL, &request) != 0 && errno != EOPNOTSUPP)
+      return system_failure("cannot switch off an offload of " + link);
+  }
+  return {};
 }
 
 Result<void> Network::add_bridge(const std::string& link) {

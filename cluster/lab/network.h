@@ -13,7 +13,11 @@ class Network {
  public:
   static Result<Network> open();
 
-  Result<void> set_up(const std::string& link);
+  Result<void> set_up(const std::string& link, bool promiscuous = false);
+  Result<void> rename(const std::string& link, const std::string& name);  // it must be down
+  // Packets leave `link` as they will be on the wire: no segments larger than its MTU, no checksums left for a card to
+  // fill in. Needed where something reads them raw.
+  static Result<void> switch_off_offloads(const std::string& link);
   Result<void> add_bridge(const std::string& link);
   // A pair: `outer` here, up and in `bridge`; `inner` in the namespace behind the descriptor, with the MAC
   // 02:00:0a:4d:00:last.

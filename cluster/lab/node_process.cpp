@@ -1,30 +1,24 @@
 // A node's first process: builds the node's root, gives up what a node must not be able to do, keeps sshd running.
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
-#include <sstream>
-#include <system_error>
 #include <thread>
 
 #include "base/duration.h"
+#include "cluster/lab/capabilities.h"
 #include "cluster/lab/data_disk.h"
 #include "cluster/lab/lab.h"
 #include "cluster/lab/network.h"
+#include "cluster/lab/node_files.h"
 #include "cluster/lab/processes.h"
 #include "cluster/lab/root_tree.h"
 
@@ -36,74 +30,6 @@ using namespace std::chrono_literals;
 // Everything writable beside /data: programs' logs, /tmp, /root, packages installed later. In memory, so it is also
 // counted against the node's bound.
 constexpr std::uint64_t kSystemBytes = 512ull << 20;
-
-// What root of a node may do: services, sshd, iptables, tc, tracing. Not there, and never to be: sys_time (the clock is
-// the host's), sys_admin (mounts, namespaces), mknod (disks of the host), sys_module, sys_boot, sys_rawio, syslog, bpf,
-// perfmon, dac_read_search (opens files by handle, around the root), mac_*, audit_control, wake_alarm, block_suspend,
-// sys_pacct, checkpoint_restore.
-constexpr std::array kKeptCapabilities = {
-    CAP_CHOWN,      CAP_DAC_OVERRIDE,  CAP_FOWNER,           CAP_FSETID,       CAP_KILL,
-    CAP_SETGID,     CAP_SETUID,        CAP_SETPCAP,          CAP_SETFCAP,      CAP_NET_RAW,
-    CAP_NET_ADMIN,  CAP_NET_BROADCAST, CAP_NET_BIND_SERVICE, CAP_IPC_LOCK,     CAP_IPC_OWNER,
-    CAP_SYS_CHROOT, CAP_SYS_PTRACE,    CAP_SYS_NICE,         CAP_SYS_RESOURCE, CAP_AUDIT_WRITE,
-    CAP_LEASE,      CAP_SYS_TTY_CONFIG};
-
-constexpr std::string_view kSshdConfig = R"(ListenAddress 0.0.0.0
-ListenAddress ::
-HostKey /etc/ssh/lab_host_key
-AuthorizedKeysFile .ssh/authorized_keys
-PermitRootLogin prohibit-password
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-UsePAM no
-UseDNS no
-X11Forwarding no
-PrintMotd no
-# The default, sntrup761, costs 0.2 s of processor time a connection.
-KexAlgorithms curve25519-sha256
-MaxStartups 200
-MaxSessions 200
-LogLevel ERROR
-PidFile none
-Subsystem sftp internal-sftp
-)";
-
-Result<void> drop_capabilities() {
-  std::uint64_t kept = 0;
-  for (const int capability : kKeptCapabilities) kept |= 1ull << capability;
-  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
-    return system_failure("cannot clear the ambient capabilities");
-  for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
-    if (!(kept >> capability & 1) && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
-      return system_failure(fmt::format("cannot drop capability {}", capability));
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[2] = {};
-  if (syscall(SYS_capget, &header, data) != 0) return system_failure("cannot read the capabilities");
-  for (int half = 0; half < 2; ++half) {
-    const auto mask = static_cast<std::uint32_t>(kept >> (32 * half));
-    data[half].permitted &= mask;
-    data[half].effective = data[half].permitted;
-    data[half].inheritable = 0;
-  }
-  if (syscall(SYS_capset, &header, data) != 0) return system_failure("cannot set the capabilities");
-  // The one that would let a node set the machine's clock is looked at again: better no node than that.
-  if (prctl(PR_CAPBSET_READ, CAP_SYS_TIME, 0, 0, 0) != 0 || syscall(SYS_capget, &header, data) != 0 ||
-      (data[0].permitted | data[0].effective | data[0].inheritable) & (1u << CAP_SYS_TIME))
-    return infrastructure("the node could set this machine's clock: CAP_SYS_TIME is still there after it was dropped");
-  return {};
-}
-
-// No password of the host's is of use in a node, and sshd takes an account whose password starts with ! for locked.
-std::string without_passwords(const std::string& shadow) {
-  std::istringstream lines(shadow);
-  std::string out;
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t from = line.find(':'), to = from == std::string::npos ? from : line.find(':', from + 1);
-    if (to != std::string::npos) line.replace(from + 1, to - from - 1, "*");
-    out += line + "\n";
-  }
-  return out;
-}
 
 class NodeProcess {
  public:
@@ -126,7 +52,7 @@ class NodeProcess {
     if (sethostname(name_.c_str(), name_.size()) != 0) return system_failure("cannot set the host name");
     if (auto done = build_root_tree(tree_); !done) return done;
     if (auto done = mount_data(); !done) return done;
-    if (auto done = write_files(); !done) return done;
+    if (auto done = write_node_files(record_, directory_, name_, tree_.at + "/root"); !done) return done;
     if (auto done = set_up_network(); !done) return done;
     if (auto done = enter_root_tree(tree_); !done) return done;
     return drop_capabilities();
@@ -165,41 +91,6 @@ class NodeProcess {
     return {};
   }
 
-  Result<void> write_files() {
-    const std::string root = tree_.at + "/root";
-    const Result<std::string> host_key = read_file(directory_ + "/host_" + name_);
-    const Result<std::string> authorized = read_file(directory_ + "/id.pub");
-    const Result<std::string> shadow = read_file(root + "/etc/shadow");
-    const Result<std::string> random = read_file("/proc/sys/kernel/random/uuid");
-    for (const auto* part : {&host_key, &authorized, &shadow, &random})
-      if (!*part) return Failure(part->error());
-    std::string machine = *random;
-    std::erase(machine, '-');
-    struct File {
-      std::string path, content;
-      int mode;
-    };
-    for (const char* directory : {"/root/.ssh", "/run/sshd", "/etc/ssh"})
-      if (auto made = make_directory(root + directory, directory == std::string_view("/root/.ssh") ? 0700 : 0755);
-          !made)
-        return made;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(root + "/etc/ssh", error))
-      if (entry.path().filename().string().starts_with("ssh_host_"))
-        unlink(entry.path().c_str());            // the host's own keys
-    rmdir((root + "/data/lost+found").c_str());  // databases like their directories empty
-    for (const char* path : {"/etc/resolv.conf", "/etc/nologin", "/etc/hosts.deny"}) unlink((root + path).c_str());
-    for (const File& file : {File{"/etc/hosts", hosts_file(record_), 0644},
-                             {"/etc/hostname", name_ + "\n", 0644},
-                             {"/etc/machine-id", machine, 0444},
-                             {"/etc/shadow", without_passwords(*shadow), 0640},
-                             {"/etc/ssh/lab_host_key", *host_key, 0600},
-                             {"/root/.ssh/authorized_keys", *authorized, 0600},
-                             {"/etc/ssh/lab_sshd_config", std::string(kSshdConfig), 0644}})
-      if (auto written = write_file(root + file.path, file.content, file.mode); !written) return written;
-    return {};
-  }
-
   Result<void> set_up_network() {
     char byte;
     if (read(go_, &byte, 1) != 1) return infrastructure("the lab's first process is gone");
@@ -214,18 +105,6 @@ class NodeProcess {
     return {};
   }
 
-  static pid_t start_sshd() {
-    const pid_t child = fork();
-    if (child != 0) return child;
-    setsid();
-    signal(SIGPIPE, SIG_DFL);
-    // Its log lies in the node, under the node's cap. -D: it stays in the foreground, so that its end is seen.
-    execl("/usr/sbin/sshd", "/usr/sbin/sshd", "-D", "-f", "/etc/ssh/lab_sshd_config", "-E", "/var/log/sshd.log",
-          nullptr);
-    dprintf(2, "cannot start /usr/sbin/sshd: errno %d\n", errno);
-    _exit(127);
-  }
-
   const Record& record_;
   std::string directory_, name_;
   int index_, report_, go_;
@@ -237,12 +116,7 @@ class NodeProcess {
 void run_node(const Record& record, const std::string& directory, int index, const std::string& place, int report,
               int go) {
   prctl(PR_SET_NAME, fmt::format("lab-n{}", index).c_str());
-  // Descriptors of the lab's first process and of other nodes, which forking brought along.
-  for (unsigned int from = 3; const int kept : {std::min(report, go), std::max(report, go)}) {
-    if (static_cast<unsigned int>(kept) > from) close_range(from, static_cast<unsigned int>(kept) - 1, 0);
-    from = static_cast<unsigned int>(kept) + 1;
-    if (kept == std::max(report, go)) close_range(from, ~0u, 0);
-  }
+  keep_only(report, go);
   clearenv();
   setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
   setenv("HOME", "/root", 1);

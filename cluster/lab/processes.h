@@ -2,6 +2,7 @@
 // The lab's own processes: this executable started again as `shaketable-lab __lab ROLE …` (entry.cpp).
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -10,6 +11,7 @@
 
 namespace shaketable::lab {
 
+inline constexpr std::string_view kProgram = "shaketable-lab", kVerb = "__lab";
 inline constexpr int kReportDescriptor =
     3;  // where a child says "ready" or an error, in one line or several, to who started it
 
@@ -33,6 +35,16 @@ int run_installer(const std::string& debs, pid_t node);           // "install DE
 // byte on `go` before it touches its network.
 [[noreturn]] void run_node(const Record& record, const std::string& directory, int index, const std::string& place,
                            int report, int go);
+
+// The same for a node with a kernel of its own (LabSpec::kind "uml"): `pid` is then its keeper, which takes SIGUSR1
+// (cut its power) and SIGUSR2 (boot it again). run_guest is that kernel's first process, "guest DIRECTORY INDEX".
+[[noreturn]] void run_uml_node(const Record& record, const std::string& directory, int index, const std::string& place,
+                               int report, int go);
+int run_guest(const std::string& directory, int index);
+inline constexpr std::string_view kGuestSays = "@lab ";  // begins what a guest says on its console
+
+// Closes every descriptor above 2 but two: those of the lab's first process and of other nodes came along with a fork.
+void keep_only(int one, int other);
 
 std::string node_address(int index);
 std::string node_address6(int index);

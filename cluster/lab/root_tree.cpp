@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
@@ -35,8 +36,20 @@ Result<void> overlay(const RootTree& tree, const std::string& name, const std::s
   return {};
 }
 
-Result<void> build_dev(const std::string& dev) {
+Result<void> build_dev(const std::string& dev, bool own_kernel) {
   if (auto made = make_directory(dev); !made) return made;
+  if (own_kernel) {
+    if (auto mounted = mount_at("dev", dev, "devtmpfs", MS_NOSUID); !mounted) return mounted;
+    for (const char* directory : {"/pts", "/shm"})
+      if (auto made = make_directory(dev + directory); !made) return made;
+    if (symlink("/proc/self/fd", (dev + "/fd").c_str()) != 0 && errno != EEXIST)
+      return system_failure("cannot create " + dev + "/fd");
+    if (auto mounted = mount_at("devpts", dev + "/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                                "newinstance,ptmxmode=0666,mode=620,gid=5");
+        !mounted)
+      return mounted;
+    return mount_at("shm", dev + "/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+  }
   if (auto mounted = mount_at("dev", dev, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=1m"); !mounted) return mounted;
   struct Device {
     const char* name;
@@ -131,10 +144,12 @@ Result<void> build_root_tree(const RootTree& tree) {
 
   if (auto mounted = mount_at("proc", root + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC); !mounted)
     return mounted;
-  if (auto done = protect_proc(root + "/proc"); !done) return done;
-  if (auto mounted = mount_at("sysfs", root + "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY); !mounted)
+  constexpr unsigned long kPlain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  if (!tree.own_kernel)
+    if (auto done = protect_proc(root + "/proc"); !done) return done;
+  if (auto mounted = mount_at("sysfs", root + "/sys", "sysfs", tree.own_kernel ? kPlain : kPlain | MS_RDONLY); !mounted)
     return mounted;
-  return build_dev(root + "/dev");
+  return build_dev(root + "/dev", tree.own_kernel);
 }
 
 Result<void> enter_root_tree(const RootTree& tree) {

@@ -102,6 +102,11 @@ int command_line(int argc, char** argv) {
   CLI::App* up_app = lab_app->add_subcommand("up", "bring it up");
   up_app->fallthrough();
   up_app->add_option("--nodes", lab.nodes, "how many nodes")->capture_default_str();
+  up_app
+      ->add_option("--kernel", lab.kernel,
+                   "host: nodes are namespaces under this machine's kernel; uml: each has its own")
+      ->check(CLI::IsMember({"host", "uml"}))
+      ->capture_default_str();
   up_app->add_option("--packages", lab.packages, "Debian packages for the layer that the nodes share, a comma list")
       ->delimiter(',');
   up_app->add_option("--memory", lab.memory, "bound of each node's memory (default 1GiB)");

@@ -51,6 +51,7 @@ ExitCode report_command(const std::string& run, bool json);
 struct LabOptions {
   std::string name = "lab";
   int nodes = 5;
+  std::string kernel = "host";
   std::vector<std::string> packages;
   std::string memory, disk;
 };

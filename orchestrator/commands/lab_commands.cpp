@@ -30,6 +30,7 @@ ExitCode lab_up_command(const LabOptions& options) {
   spec.name = options.name;
   spec.nodes = options.nodes;
   spec.packages = options.packages;
+  if (options.kernel == "uml") spec.kind = "uml";
   const auto memory = size_option(options.memory, "--memory", spec.node_memory_bytes);
   const auto disk = size_option(options.disk, "--disk", spec.node_disk_bytes);
   if (!memory || !disk) return ExitCode::bad_input;

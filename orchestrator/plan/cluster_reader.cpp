@@ -252,6 +252,11 @@ void read_cluster(Fields& top, Reading& reading, Plan& plan) {
       } else {
         Fields inner(*lab->value, lab->place, "the lab", problems);
         inner.integer("nodes", plan.cluster.lab->nodes, {1, 64});
+        inner.text("kernel", plan.cluster.lab->kernel);
+        if (const std::string& kernel = plan.cluster.lab->kernel; kernel != "host" && kernel != "uml")
+          problems.add(inner.entry("kernel")->value->place,
+                       fmt::format("kernel must be host (nodes share this machine's) or uml (each has its own), not {}",
+                                   kernel));
         inner.size("memory", plan.cluster.lab->node_memory_bytes, {32.0 * (1 << 20), 1024.0 * (1 << 30)});
         inner.size("disk", plan.cluster.lab->node_disk_bytes, {16.0 * (1 << 20), 1024.0 * (1 << 30)});
         inner.finish();

@@ -17,6 +17,7 @@ namespace shaketable {
 
 struct LabPlan {
   int nodes = 5;
+  std::string kernel = "host";  // or "uml": each node has its own
   std::uint64_t node_memory_bytes = 1ull << 30;
   std::uint64_t node_disk_bytes = 2ull << 30;
 };
