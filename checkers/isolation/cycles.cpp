@@ -170,12 +170,13 @@ class Finder {
  private:
   void search_components(const Graph& graph, Level level);
   void search_component(const Graph& graph, std::span<const std::uint32_t> nodes, Level level, Names& found);
+  std::vector<Step> any_cycle(const Graph& graph, std::span<const std::uint32_t> nodes, std::uint8_t mask) const;
   void sweep_realtime(const Graph& graph);
   std::uint64_t sweep(const Graph& graph, Shape shape, std::uint32_t* first) const;
   void search_realtime(const Graph& graph, Shape shape, std::uint32_t first, std::uint64_t count);
   void keep(const std::vector<Step>& walk, Names& found, std::uint64_t count = 1);
   void keep_cycle(std::vector<Step> steps, Names& found, std::uint64_t count);
-  bool stop() const { return report_.time_spent; }
+  bool stop() const { return report_.time_spent || report_.memory_needed > 0; }
 
   const CycleProblem& problem_;
   const Budget& budget_;
@@ -216,6 +217,21 @@ void Finder::keep_cycle(std::vector<Step> steps, Names& found, std::uint64_t cou
 
 void Finder::search_components(const Graph& graph, Level level) {
   const auto all = components(graph, mask_of(level));
+  for (const auto& nodes : all)
+    report_.largest_component = std::max<std::uint64_t>(report_.largest_component, nodes.size());
+  report_.components = std::max<std::uint64_t>(report_.components, all.size());
+  // Measured: 200 to 300 bytes a transaction for its own graph, doubled, and the search.
+  constexpr std::uint64_t kSearchBytes = 300;
+  if (const std::uint64_t needed = problem_.held_bytes + report_.largest_component * kSearchBytes;
+      report_.largest_component > 1000 && needed > budget_.memory_bytes()) {
+    report_.memory_needed = needed;
+    // One of its cycles is there for little.
+    for (const auto& nodes : all) {
+      Names found;
+      if (nodes.size() == report_.largest_component) keep(any_cycle(graph, nodes, mask_of(level)), found);
+    }
+    return;
+  }
   std::unordered_map<std::uint32_t, Names> next;
   for (const std::vector<std::uint32_t>& nodes : all) {
     if (budget_.time_spent()) report_.time_spent = true;
@@ -229,9 +245,37 @@ void Finder::search_components(const Graph& graph, Level level) {
     next.emplace(nodes.front(), std::move(found));
   }
   found_ = std::move(next);
-  report_.components = std::max<std::uint64_t>(report_.components, all.size());
-  for (const auto& nodes : all)
-    report_.largest_component = std::max<std::uint64_t>(report_.largest_component, nodes.size());
+}
+
+// A cycle through the first transaction of a component, by one pass.
+std::vector<Step> Finder::any_cycle(const Graph& graph, std::span<const std::uint32_t> nodes, std::uint8_t mask) const {
+  constexpr std::uint32_t kOutside = kNone - 1;
+  std::vector<std::uint32_t> parent(graph.size(), kOutside), edge(graph.size(), kNone);
+  for (const std::uint32_t node : nodes) parent[node] = kNone;
+  const std::uint32_t start = nodes.front();  // hubs have the highest numbers
+  std::deque<std::uint32_t> queue = {start};
+  while (!queue.empty() && parent[start] == kNone) {
+    const std::uint32_t node = queue.front();
+    queue.pop_front();
+    for (std::uint32_t e = graph.begin(node); e < graph.end(node); ++e) {
+      const std::uint32_t to = graph.to(e);
+      if (parent[to] != kNone || !within(graph.kind(e), mask)) continue;
+      parent[to] = node;
+      edge[to] = e;
+      queue.push_back(to);
+    }
+  }
+  Walk walk;
+  std::uint32_t at = start;
+  do {
+    walk.nodes.push_back(at);
+    walk.kinds.push_back(graph.kind(edge[at]));
+    at = parent[at];
+  } while (at != start);
+  walk.nodes.push_back(start);
+  std::reverse(walk.nodes.begin(), walk.nodes.end());
+  std::reverse(walk.kinds.begin(), walk.kinds.end());
+  return steps_of(walk, {});
 }
 
 // One example of each kind that nothing found yet implies.

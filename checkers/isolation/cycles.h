@@ -50,6 +50,7 @@ struct CycleProblem {
   bool process = false, realtime = false;  // which orders to use besides the dependencies
   std::uint64_t steps_max = 0;
   std::size_t examples_max = 8;
+  std::uint64_t held_bytes = 0;  // memory in use when the search begins
 };
 
 struct CycleReport {
@@ -57,6 +58,7 @@ struct CycleReport {
   std::map<std::string, std::uint64_t> counts;       // components (-realtime: transactions) with such a cycle
   Names undecided;                                   // kinds whose search ended with its steps
   bool time_spent = false;                           // the budget's time ended: nothing is known beyond what was found
+  std::uint64_t memory_needed = 0;                   // 0, or what a component too large for the budget would take
   std::uint64_t edges = 0, components = 0, largest_component = 0;
 };
 

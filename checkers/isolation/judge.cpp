@@ -96,6 +96,10 @@ void add_cycles(Findings& findings, const CycleReport& report, const Transaction
     }
   }
   findings.undecided.insert(report.undecided.begin(), report.undecided.end());
+  if (report.memory_needed > 0)
+    findings.doubts.push_back("the dependencies have cycles through " + std::to_string(report.largest_component) +
+                              " transactions at once; to find all kinds of them takes about " +
+                              format_size(report.memory_needed) + ", more than is allowed (--memory)");
   if (report.time_spent) findings.doubts.emplace_back("the time for the check ended before its search for cycles");
 }
 
@@ -234,6 +238,8 @@ Verdict judge(const char* checker, const IsolationOptions& options, const Transa
       verdict.explanation += "\n" + name + (count > 1 ? " (" + std::to_string(count) + ")" : "") + "\n";
       if (!examples.empty()) verdict.explanation += examples.front().text + "\n";
     }
+    if (!bad.empty() && !findings.doubts.empty())
+      verdict.explanation += "\nThere may be more: " + join(findings.doubts, "; ") + ".\n";
   }
   std::vector<Value> notes, models;
   for (const std::string& note : txns.notes()) notes.emplace_back(note);

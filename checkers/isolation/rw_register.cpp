@@ -605,6 +605,7 @@ class RwRegisterChecker final : public IsolationChecker {
       add_orders(problem, txns_, scope);
       problem.steps_max = options_.search_steps_max;
       problem.examples_max = options_.examples_max;
+      problem.held_bytes = txns_.bytes() + cycle_bytes(problem);
       empty = is_empty(problem);
       if (std::string why = too_large(problem, txns_, budget); !why.empty())
         registers.findings().doubts.push_back(std::move(why));

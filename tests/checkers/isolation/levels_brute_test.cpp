@@ -128,12 +128,29 @@ class Phenomena {
   const SmallHistory& history_;
 };
 
+// Faults that the stores do not have: versions installed in another order, a transaction undone after it was read, a
+// read that lags.
+void spoil(SmallHistory& history, Random& random) {
+  const auto key = static_cast<int>(random.below(3));
+  const std::size_t at = random.below(2);
+  const bool swaps = random.chance(0.7);
+  for (SmallTxn& txn : history.txns) {
+    for (SmallMop& mop : txn.mops) {
+      if (mop.write) continue;
+      if (swaps && mop.key == key && mop.list.size() > at + 1) std::swap(mop.list[at], mop.list[at + 1]);
+      if (!mop.list.empty() && random.chance(0.1)) mop.list.pop_back();
+    }
+    if (txn.type == OpType::info && random.chance(0.5)) txn.type = OpType::fail;
+  }
+}
+
 TEST_CASE("each level of the lattice is broken exactly when its phenomena are there") {
   constexpr Store kStores[] = {Store::serial, Store::snapshot, Store::dirty, Store::stale};
   Random random(20261122);
   std::map<std::string, std::size_t> broken, kept;
-  for (int round = 0; round < rounds(1200); ++round) {
-    const SmallHistory history = draw(random, true, 5, kStores[round % 4]);
+  for (int round = 0; round < rounds(1600); ++round) {
+    SmallHistory history = draw(random, true, 6, kStores[round % 4]);
+    if (round % 8 >= 3) spoil(history, random);
     INFO(history.text());
     const SlowGraph plain(history, false, false), process(history, true, false), realtime(history, true, true);
     if (plain.ambiguous()) continue;
@@ -155,8 +172,8 @@ TEST_CASE("each level of the lattice is broken exactly when its phenomena are th
   }
   for (const Level& level : kLevels) {
     INFO(level.model << ": " << kept[level.model] << " hold, " << broken[level.model] << " do not");
-    CHECK(kept[level.model] > 60);
-    CHECK(broken[level.model] > 60);
+    CHECK(kept[level.model] > 10);
+    CHECK(broken[level.model] > 10);
   }
 }
 

@@ -158,6 +158,32 @@ TEST_CASE("the memory allowed bounds the graph") {
   CHECK(verdict->valid == Validity::unknown);
 }
 
+TEST_CASE("a component too large for the memory allowed still shows one of its cycles") {
+  // Each of 2,000 transactions reads what the one before it appended, and the first what the last did.
+  History history;
+  constexpr int kAll = 2000;
+  for (int i = 0; i < kAll; ++i) {
+    Operation operation;
+    operation.type = OpType::ok;
+    operation.process = i;
+    operation.value =
+        Value::list({Value::list({"append", i, 1}), Value::list({"r", (i + kAll - 1) % kAll, Value::list({1})})});
+    history.operations.push_back(std::move(operation));
+  }
+  const auto judged = [&](std::uint64_t bytes) {
+    const Result<Verdict> verdict = check_list_append(history, asking("serializable"), Budget({}, bytes));
+    REQUIRE(verdict);
+    return *verdict;
+  };
+  const Verdict small = judged(600'000), large = judged(10'000'000);
+  CHECK(small.valid == Validity::invalid);
+  CHECK(names_of(small) == Strings{"G1c"});
+  CHECK(small.explanation.find("cycles through 2000 transactions at once") != std::string::npos);
+  CHECK(small.explanation.find("(--memory)") != std::string::npos);
+  CHECK(large.explanation.find("(--memory)") == std::string::npos);
+  CHECK(large.anomalies.at("G1c")[0].details.find("cycle")->size() == kAll + 1);
+}
+
 TEST_CASE("time that has run out leaves unknown") {
   const Result<Verdict> verdict =
       check_list_append(history_of(kStale), asking("strict-serializable"), Budget([] { return true; }, UINT64_MAX));
