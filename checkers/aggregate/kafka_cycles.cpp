@@ -183,40 +183,26 @@ void add_ww(const KafkaHistory& history, Graph& graph) {
   }
 }
 
-}  // namespace
-
-bool find_kafka_cycles(const KafkaHistory& history, const Input& input, Findings& findings) {
-  const std::size_t transactions = history.transactions.size();
-  Cycles cycles(history, findings);
-  Graph graph(transactions);
-  if (input.options.boolean("ww-deps")) {
-    add_ww(history, graph);
-    cycles.report(graph, "G0");
-  }
-  add_wr(history, graph);
-  cycles.report(graph, "G1c");
-  if (input.budget.time_spent()) return false;
-
-  Graph by_process = graph;
+void add_process(const KafkaHistory& history, Graph& graph) {
   std::unordered_map<std::int64_t, std::size_t> last;
-  for (std::size_t t = 0; t < transactions; ++t) {
+  for (std::size_t t = 0; t < history.transactions.size(); ++t) {
     if (history.transactions[t].call->failed()) continue;
     const auto [at, first] = last.try_emplace(history.transactions[t].call->process, t);
-    if (!first) {
-      by_process[at->second].push_back({t, Edge::process, nullptr, 0});
-      at->second = t;
-    }
+    if (first) continue;
+    graph[at->second].push_back({t, Edge::process, nullptr, 0});
+    at->second = t;
   }
-  cycles.report(by_process, "G1c-process");
-  if (input.budget.time_spent()) return false;
+}
 
-  // Real time as a chain of moments: a transaction reaches the moment of its completion, and each moment what begins
-  // after it. That takes two arcs a transaction instead of one for every pair.
+// Real time as a chain of moments: a transaction reaches the moment of its completion, and each moment what begins
+// after it. That takes two arcs a transaction instead of one for every pair.
+void add_realtime(const KafkaHistory& history, Graph& graph) {
   struct Moment {
     std::int64_t at;
     std::size_t transaction;
     bool ends;
   };
+  const std::size_t transactions = history.transactions.size();
   std::vector<Moment> moments;
   for (std::size_t t = 0; t < transactions; ++t) {
     const Call& call = *history.transactions[t].call;
@@ -234,7 +220,30 @@ bool find_kafka_cycles(const KafkaHistory& history, const Input& input, Findings
     else
       graph[node].push_back({moments[m].transaction, Edge::time, nullptr, 0});
   }
-  cycles.report(graph, "G1c-realtime");
+}
+
+}  // namespace
+
+bool find_kafka_cycles(const KafkaHistory& history, const Input& input, Findings& findings) {
+  Cycles cycles(history, findings);
+  const bool sends = input.options.boolean("ww-deps");
+  Graph writes(history.transactions.size());
+  if (sends) add_ww(history, writes);
+  Graph all = writes;
+  add_wr(history, all);
+  // The worst first: a component is reported by the least that it needs.
+  using Order = void (*)(const KafkaHistory&, Graph&);
+  const std::pair<const char*, Order> orders[] = {
+      {"", nullptr}, {"-process", add_process}, {"-realtime", add_realtime}};
+  for (const auto& [suffix, add] : orders) {
+    for (const bool only_sends : {true, false}) {
+      if (only_sends && !sends) continue;
+      if (input.budget.time_spent()) return false;
+      Graph graph = only_sends ? writes : all;
+      if (add) add(history, graph);
+      cycles.report(graph, (only_sends ? "G0" : "G1c") + std::string(suffix));
+    }
+  }
   return true;
 }
 

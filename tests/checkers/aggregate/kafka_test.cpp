@@ -91,6 +91,16 @@ TEST_CASE("kafka: cycles") {
       "2 invoke poll [[:poll]]\n2 ok poll [[:poll {0 [[0 :a] [1 :c]], 1 [[0 :d] [1 :b]]}]]";
   CHECK(judged("kafka", interleaved) == "valid");
   CHECK(judged("kafka", interleaved, "{:ww-deps true}") == "INVALID: 1 G0");
+  // Sends that land the other way round, by one process and by two.
+  const auto turned = [](const char* second) {
+    return std::string("0 invoke send [[:send 0 :a]]\n0 ok send [[:send 0 [1 :a]]]\n") + second +
+           " invoke send [[:send 0 :b]]\n" + second +
+           " ok send [[:send 0 [0 :b]]]\n2 invoke poll [[:poll]]\n2 ok poll [[:poll {0 [[0 :b] [1 :a]]}]]";
+  };
+  CHECK(judged("kafka", turned("0")) == "INVALID: 1 nonmonotonic-send");
+  CHECK(judged("kafka", turned("0"), "{:ww-deps true}") == "INVALID: 1 G0-process, 1 nonmonotonic-send");
+  CHECK(judged("kafka", turned("1")) == "valid");
+  CHECK(judged("kafka", turned("1"), "{:ww-deps true}") == "INVALID: 1 G0-realtime");
 }
 
 TEST_CASE("kafka: what a subscription, an assignment or a crash explains is not reported") {
