@@ -96,6 +96,9 @@ Verdict check_lock(const Input& input) {
     const Call* call;
   };
   std::vector<Event> events;
+  std::int64_t history_end = 0;  // ns
+  for (const Call& call : input.calls)
+    history_end = std::max({history_end, start_ns(call).value_or(0), end_ns(call).value_or(0)});
   for (const Call& call : input.calls) {
     const std::string_view f = call.f.text();
     if (f == "acquire" && call.ok()) {
@@ -108,13 +111,14 @@ Verdict check_lock(const Input& input) {
       refused += call.failed();
       if (call.ok()) locks[lock_of(call)].uses.push_back(&call);
     }
-    if (f == "acquire" && grant_within > Nanos(0) && start_ns(call) && end_ns(call) &&
-        *end_ns(call) - *start_ns(call) > grant_within.count())
-      findings.add(
-          "late-grant",
-          fmt::format("{} waited {} for the lock", name_of(call),
-                      format_duration(Nanos(*end_ns(call) - *start_ns(call)))),
-          details({{"op", place(call.place())}, {"waited-ms", milliseconds(*end_ns(call) - *start_ns(call))}}));
+    if (f != "acquire" || grant_within <= Nanos(0) || !start_ns(call)) continue;
+    // Who never got an answer waited until the history ended, at least.
+    const std::int64_t waited = end_ns(call).value_or(history_end) - *start_ns(call);
+    if (waited > grant_within.count())
+      findings.add("late-grant",
+                   fmt::format("{} waited {} for the lock{}", name_of(call), format_duration(Nanos(waited)),
+                               call.ok() ? "" : ", and was not granted it"),
+                   details({{"op", place(call.place())}, {"waited-ms", milliseconds(waited)}}));
   }
   std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) { return a.at < b.at; });
   for (const Event& event : events) {

@@ -117,6 +117,14 @@ TEST_CASE("a lock is granted within a bound") {
   constexpr const char* kSlow = R"([["invoke",0,"acquire",null,0],["ok",0,"acquire",1,900]])";
   CHECK(found(check("lock", kSlow, R"({"grant-within": "500ms"})")) == Strings{"late-grant"});
   CHECK(check("lock", kSlow, R"({"grant-within": 1})").valid == Validity::valid);
+  // Nobody ever answered.
+  const Verdict never = check(
+      "lock",
+      R"([["invoke",0,"acquire",null,0],["invoke",1,"acquire",null,0],["ok",1,"acquire",1,9],["ok",1,"release",null,900]])",
+      R"({"grant-within": "500ms"})");
+  CHECK(found(never) == Strings{"late-grant"});
+  CHECK(never.anomalies.at("late-grant")[0].text ==
+        "operation 0 (process 0, 0ns) waited 900ms for the lock, and was not granted it");
 }
 
 TEST_CASE("one leader a term") {
