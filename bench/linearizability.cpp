@@ -1,8 +1,11 @@
-// bench_linearizability [--corpus DIR] [--against FILE.tsv] [--runs N] [--large] [--file FILE.jsonl]
+// bench_linearizability [--corpus DIR] [--more DIR] [--against FILE.tsv] [--runs N] [--large] [--file FILE.jsonl]
 //
-// Prints how long the linearizability checker takes, as CPU time of one thread: the median of N runs (default 5) from a
-// history in memory to its verdict, encoding included, reading the file not. --against: another checker's medians of
-// the same files (columns file, median_ms), and the ratio. --large: generated histories up to 10 million operations.
+// Prints how long the linearizability checker takes, as CPU time of one thread: medians of N runs (default 25) for
+// taking a history in memory, for the verdict, and for the explanation of an invalid one; reading the file is not
+// measured.
+// --more: a folder of register histories as JSON lines (NAME.jsonl; the other checker's row is NAME.reg.tsv).
+// --against: another checker's medians of the same files (columns file, median_ms), and the ratio to taking and verdict
+// together. --large: generated histories up to 10 million operations.
 // --file: one JSON lines file from disk to verdict, in seconds of wall time, with the peak of memory.
 
 #include <fmt/format.h>
@@ -65,9 +68,10 @@ Measured measure(const History& history, LinearizableOptions options, int runs) 
   for (int i = 0; i < 2 * runs; ++i) {
     options.explain = i % 2;
     auto checker = LinearizableChecker::create(options);
+    std::vector<Operation> operations = history.operations;  // given away, as a reader does
     const double start = cpu_ms();
-    for (const Operation& operation : history.operations)
-      if (auto r = checker->take(operation); !r) die(r.error().message);
+    for (Operation& operation : operations)
+      if (auto r = checker->take(std::move(operation)); !r) die(r.error().message);
     const double taken = cpu_ms();
     auto verdict = checker->check(bounded(60));
     (options.explain ? m.explained : m.check).push_back(cpu_ms() - taken);
@@ -100,52 +104,78 @@ std::map<std::string, double> medians_of(const std::string& path) {
   return medians;
 }
 
-void corpus(const std::filesystem::path& folder, const std::optional<std::string>& against, int runs) {
+struct Ratios {
+  int files = 0, slower = 0;  // slower: among those that take the other over 1 ms
+  double log_sum = 0, own_ms = 0, other_ms = 0;
+
+  void add(double own, double other) {
+    ++files;
+    slower += other > 1 && own > other;
+    log_sum += std::log(other / own);
+    own_ms += own;
+    other_ms += other;
+  }
+  void print(const char* what) const {
+    if (files == 0) return;
+    fmt::print("{}: {} files, {:.1f} ms against {:.1f} ms, geometric mean of the ratios {:.1f}, slower on {}\n", what,
+               files, own_ms, other_ms, std::exp(log_sum / files), slower);
+  }
+};
+
+LinearizableOptions options_for(const std::string& kind, const std::string& name) {
+  LinearizableOptions options;
+  if (kind == "kv") options.model = "kv-append";
+  if (kind == "knossos") {
+    options.nil_read = LinearizableOptions::any;
+    options.model = name.substr(0, name.find('_'));
+    if (options.model == "cas-register") options.initial = Value(0);
+    if (options.model == "multi-register") options.initial = Value::map({{"x", 0}, {"y", 0}});
+  }
+  return options;
+}
+
+void files(const std::filesystem::path& folder, const std::optional<std::string>& more,
+           const std::optional<std::string>& against, int runs) {
   std::map<std::string, double> other;
   if (against) other = medians_of(*against);
-  std::vector<std::filesystem::path> files;
-  for (const char* kind : {"etcd", "kv", "knossos"})
-    if (std::filesystem::is_directory(folder / "linearizability" / kind))
-      for (const auto& entry : std::filesystem::directory_iterator(folder / "linearizability" / kind))
-        if (entry.path().filename() != "expected.tsv" && entry.file_size() > 0) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
+  std::vector<std::filesystem::path> paths;
+  auto list = [&](const std::filesystem::path& from) {
+    if (!std::filesystem::is_directory(from)) return;
+    const std::size_t before = paths.size();
+    for (const auto& entry : std::filesystem::directory_iterator(from))
+      if (entry.path().filename() != "expected.tsv" && entry.file_size() > 0) paths.push_back(entry.path());
+    std::sort(paths.begin() + static_cast<std::ptrdiff_t>(before), paths.end());
+  };
+  for (const char* kind : {"etcd", "kv", "knossos"}) list(folder / "linearizability" / kind);
+  if (more) list(*more);
   fmt::print("file\toperations\tverdict\ttake_ms\tcheck_ms\texplain_ms{}\n", against ? "\tother_ms\tratio" : "");
-  double log_ratio = 0, sum = 0, other_sum = 0, slower_than_1 = 0;
-  int compared = 0;
-  for (const auto& file : files) {
-    LinearizableOptions options;
-    const std::string kind = file.parent_path().filename(), name = file.filename();
-    if (kind == "kv") options.model = "kv-append";
-    if (kind == "knossos") {
-      options.nil_read = LinearizableOptions::any;
-      options.model = name.substr(0, name.find('_'));
-      if (options.model == "cas-register") options.initial = Value(0);
-      if (options.model == "multi-register") options.initial = Value::map({{"x", 0}, {"y", 0}});
-    }
+  Ratios recorded, recorded_check, made;
+  for (const auto& path : paths) {
+    const std::string kind = path.parent_path().filename();
+    const bool generated = more && path.parent_path() == *more;
+    const std::string name = generated ? path.stem().string() + ".reg.tsv" : path.filename().string();
     History history;
     HistoryBuilder builder(history);
-    if (auto notes = read_history_file(file, {}, builder); !notes) die(notes.error().message);
-    const Measured m = measure(history, options, runs);
-    const double ms = median(m.check);
-    fmt::print("{}\t{}\t{}\t{:.4f}\t{:.4f}\t{:.4f}", name, m.verdict.operations, to_string(m.verdict.valid),
-               median(m.take), ms, std::max(0.0, median(m.explained) - ms));
+    if (auto notes = read_history_file(path, {}, builder); !notes) die(notes.error().message);
+    const Measured m = measure(history, options_for(generated ? "" : kind, name), runs);
+    const double take = median(m.take), check = median(m.check);
+    fmt::print("{}\t{}\t{}\t{:.4f}\t{:.4f}\t{:.4f}", name, m.verdict.operations, to_string(m.verdict.valid), take,
+               check, std::max(0.0, median(m.explained) - check));
     if (const auto it = other.find(name); it != other.end()) {
-      fmt::print("\t{:.3f}\t{:.1f}", it->second, it->second / ms);
-      log_ratio += std::log(it->second / ms);
-      sum += ms;
-      other_sum += it->second;
-      ++compared;
-      slower_than_1 += it->second > 1 && ms > it->second;
+      fmt::print("\t{:.3f}\t{:.1f}", it->second, it->second / (take + check));
+      (generated ? made : recorded).add(take + check, it->second);
+      if (!generated) recorded_check.add(check, it->second);
       other.erase(it);
     }
     fmt::print("\n");
+    std::fflush(stdout);
   }
-  if (!against || compared == 0) return;
-  fmt::print(
-      "\n{} files compared: {:.1f} ms against {:.1f} ms, geometric mean of the ratios {:.1f}; slower on {} of the "
-      "files "
-      "that take the other over 1 ms; {} rows without a file skipped\n",
-      compared, sum, other_sum, std::exp(log_ratio / compared), slower_than_1, other.size());
+  if (!against) return;
+  fmt::print("\n");
+  recorded.print("recorded, taking and verdict");
+  recorded_check.print("recorded, verdict alone");
+  made.print("generated, taking and verdict");
+  fmt::print("{} rows without a file skipped\n", other.size());
 }
 
 void generated(const char* name, const RegisterLoad& load, Plant plant, int runs) {
@@ -216,7 +246,7 @@ void one_file(const std::string& path) {
 int main(int argc, char** argv) {
   const char* named = std::getenv("SHAKETABLE_CORPUS");
   std::filesystem::path folder = named ? named : "../shared/corpus";
-  std::optional<std::string> against, file;
+  std::optional<std::string> against, file, more;
   int runs = 25;
   bool large = false;
   for (int i = 1; i < argc; ++i) {
@@ -227,6 +257,8 @@ int main(int argc, char** argv) {
     };
     if (option == "--corpus")
       folder = value();
+    else if (option == "--more")
+      more = value();
     else if (option == "--against")
       against = value();
     else if (option == "--runs")
@@ -243,5 +275,5 @@ int main(int argc, char** argv) {
   else if (large)
     shaketable::large(runs);
   else
-    shaketable::corpus(folder, against, runs);
+    shaketable::files(folder, more, against, runs);
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "history/readers.h"
+#include "history/text.h"
 
 namespace shaketable {
 namespace {
@@ -41,6 +42,8 @@ Field field_named(std::string_view name) {
                                : Field::other;
     case 7:
       return name == "process" ? Field::process : Field::other;
+    case 9:
+      return name == "value_edn" ? Field::value_edn : name == "error_edn" ? Field::error_edn : Field::other;
     default:
       return Field::other;
   }
@@ -53,7 +56,7 @@ void OperationAssembler::begin() {
   operation_.time_ns = -1;
   operation_.process = 0;
   operation_.f = Name();
-  has_type_ = has_process_ = has_key_ = false;
+  has_type_ = has_process_ = has_key_ = exact_value_ = exact_error_ = false;
   index_ = INT64_MIN;
 }
 
@@ -126,11 +129,19 @@ bool OperationAssembler::set(Field field, Value value) {
       set_integer(field, value.integer());
       return true;
     case Field::value:
-      operation_.value = std::move(value);
+      if (!exact_value_) operation_.value = std::move(value);
       return true;
     case Field::error:
-      operation_.error = std::move(value);
+      if (!exact_error_) operation_.error = std::move(value);
       return true;
+    case Field::value_edn:
+    case Field::error_edn: {
+      auto exact = value.kind() == Value::Kind::string ? parse_edn(value.text()) : Result<Value>(bad_input(""));
+      if (!exact) return refuse("a string with one EDN value");
+      (field == Field::value_edn ? operation_.value : operation_.error) = *std::move(exact);
+      (field == Field::value_edn ? exact_value_ : exact_error_) = true;
+      return true;
+    }
     case Field::time:
       if (value.is_nil()) return true;
       if (value.is_integer()) {

@@ -14,7 +14,7 @@
 
 namespace shaketable {
 
-enum class Field : std::uint8_t { type, process, f, value, time, error, index, key, other };
+enum class Field : std::uint8_t { type, process, f, value, value_edn, time, error, error_edn, index, key, other };
 
 Field field_named(std::string_view name);
 
@@ -74,6 +74,7 @@ class OperationAssembler {
   Operation operation_;
   Value key_;
   bool has_type_ = false, has_process_ = false, has_key_ = false;
+  bool exact_value_ = false, exact_error_ = false;  // told as EDN, whatever stands in value and error
   std::string_view expected_;
 
   std::array<NameSlot, kNameSlots> name_slots_;

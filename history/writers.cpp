@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "history/text.h"
@@ -10,6 +12,27 @@ namespace shaketable {
 namespace {
 
 constexpr std::size_t kBlock = std::size_t{64} << 10;
+
+// Whether a value reads back from JSON as it is (history/text.h says what JSON keeps of others).
+bool json_says(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::keyword:
+    case Value::Kind::set:
+      return false;
+    case Value::Kind::real:
+      return std::isfinite(value.real());
+    case Value::Kind::list:
+      return std::all_of(value.items().begin(), value.items().end(), json_says);
+    case Value::Kind::map: {
+      const auto items = value.items();
+      for (std::size_t i = 0; i < items.size(); i += 2)
+        if (items[i].kind() != Value::Kind::string || !json_says(items[i + 1])) return false;
+      return true;
+    }
+    default:
+      return true;
+  }
+}
 
 }  // namespace
 
@@ -67,6 +90,15 @@ void HistoryWriter::write_json(const Operation& operation) {
   if (!operation.error.is_nil()) {
     block_ += ",\"error\":";
     append_json(block_, operation.error);
+  }
+  // What others read stands there; and what it was, so that it reads back equal.
+  if (!json_says(operation.value)) {
+    block_ += ",\"value_edn\":";
+    append_json(block_, Value(to_edn(operation.value)));
+  }
+  if (!json_says(operation.error)) {
+    block_ += ",\"error_edn\":";
+    append_json(block_, Value(to_edn(operation.error)));
   }
   block_ += '}';
 }

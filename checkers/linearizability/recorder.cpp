@@ -10,9 +10,10 @@ namespace shaketable::linearizability {
 
 namespace {
 
-Error at(Error error, std::uint32_t index, const Operation& operation) {
-  return std::move(error).in(
-      fmt::format("operation {} (process {}, {})", index, operation.process, operation.f.text()));
+constexpr std::size_t kFirst = 512;  // operations that there is room for at first, in a history of one object
+
+Error at(Error error, std::uint32_t index, std::int64_t process, Name f) {
+  return std::move(error).in(fmt::format("operation {} (process {}, {})", index, process, f.text()));
 }
 
 }  // namespace
@@ -20,28 +21,32 @@ Error at(Error error, std::uint32_t index, const Operation& operation) {
 std::optional<Recorder::Pending>& Recorder::pending(std::int64_t process) {
   constexpr std::int64_t kFew = 4096;
   if (process >= kFew) return many_[process];
-  if (static_cast<std::size_t>(process) >= few_.size()) few_.resize(static_cast<std::size_t>(process) + 1);
+  if (static_cast<std::size_t>(process) >= few_.size())
+    few_.resize(std::max<std::size_t>(64, 2 * static_cast<std::size_t>(process)));
   return few_[static_cast<std::size_t>(process)];
 }
 
-// The object that the operation is about, and its value without the key.
-Result<Problem*> Recorder::object(const Operation& operation, Value& argument) {
+// The number of the object that an operation with this value is about; leaves the value without the key.
+Result<std::uint32_t> Recorder::object(Value& value) {
+  if (!keyed_ && !problems_.empty()) return 0;
   Value key;
-  argument = operation.value;
   if (keyed_) {
-    if (!operation.value.is_list() || operation.value.size() != 2)
-      return bad_input(fmt::format("expected a [key value] tuple, not {}", to_edn(operation.value)));
-    key = operation.value[0];
-    argument = operation.value[1];
+    if (!value.is_list() || value.size() != 2)
+      return bad_input(fmt::format("expected a [key value] tuple, not {}", to_edn(value)));
+    key = value[0];
+    value = Value(value[1]);
   }
-  if (!keyed_ && !problems_.empty()) return &problems_.front();
   const auto [entry, fresh] = keys_.emplace(key, static_cast<std::uint32_t>(problems_.size()));
   if (fresh) {
     problems_.emplace_back();
     problems_.back().key = key;
     problems_.back().keyed = keyed_;
+    if (!keyed_) {
+      problems_.back().ops.reserve(kFirst);
+      problems_.back().events.reserve(2 * kFirst);
+    }
   }
-  return &problems_[entry->second];
+  return entry->second;
 }
 
 Result<void> Recorder::take(Operation operation) {
@@ -50,6 +55,7 @@ Result<void> Recorder::take(Operation operation) {
   if (operation.process < 0) return {};
   std::optional<Pending>& slot = pending(operation.process);
   if (operation.type != OpType::invoke) {
+    any_ok_ |= operation.type == OpType::ok;
     if (!slot) return operation.type == OpType::ok ? completed_only(operation) : Result<void>();
     Pending done = *std::move(slot);
     slot.reset();
@@ -69,38 +75,33 @@ Result<void> Recorder::take(Operation operation) {
     slot.reset();
     if (auto r = complete(abandoned, nullptr); !r) return r;
   }
-  Value argument;
-  auto problem = object(operation, argument);
-  if (!problem) return Failure(at(problem.error(), index, operation));
-  Op op;
+  const auto which = object(operation.value);
+  if (!which) return Failure(at(which.error(), index, operation.process, operation.f));
+  Problem& problem = problems_[*which];
+  const auto number = static_cast<std::uint32_t>(problem.ops.size());
+  problem.events.push_back({number, 0});
+  Op& op = problem.ops.emplace_back();
   op.process = operation.process;
   op.invoke_ns = operation.time_ns;
   op.invoke = index;
-  const auto number = static_cast<std::uint32_t>((*problem)->ops.size());
-  (*problem)->events.push_back({number, 0});
-  (*problem)->ops.push_back(op);
   ++operations_;
-  const std::uint32_t which = keyed_ ? keys_.at((*problem)->key) : 0;
-  slot = Pending{std::move(operation), std::move(argument), which, number};
+  slot.emplace(Pending{operation.f, std::move(operation.value), *which, number});
   return {};
 }
 
 // `completion`: null for a crash.
 Result<void> Recorder::complete(Pending& done, const Operation* completion) {
   Op& op = problems_[done.problem].ops[done.op];
-  Value result;
-  if (completion) {
-    result = completion->value;
-    if (keyed_ && !result.is_nil()) {
-      if (!result.is_list() || result.size() != 2 || !(result[0] == problems_[done.problem].key))
-        return Failure(at(Error{ErrorKind::bad_input, fmt::format("expected a [key value] tuple of key {}, not {}",
-                                                                  to_edn(problems_[done.problem].key), to_edn(result))},
-                          op.complete, *completion));
-      result = Value(result[1]);
-    }
+  const Value* result = completion ? &completion->value : nullptr;
+  if (keyed_ && result && !result->is_nil()) {
+    if (!result->is_list() || result->size() != 2 || !((*result)[0] == problems_[done.problem].key))
+      return Failure(at(Error{ErrorKind::bad_input, fmt::format("expected a [key value] tuple of key {}, not {}",
+                                                                to_edn(problems_[done.problem].key), to_edn(*result))},
+                        op.complete, op.process, completion->f));
+    result = &(*result)[1];
   }
-  auto call = model_.encode({done.invocation.f, done.argument, completion ? &result : nullptr, op.process}, values_);
-  if (!call) return Failure(at(call.error(), op.invoke, done.invocation));
+  auto call = model_.encode({done.f, done.argument, result, op.process}, values_);
+  if (!call) return Failure(at(call.error(), op.invoke, op.process, done.f));
   if (*call)
     op.call = **call;
   else
@@ -111,20 +112,19 @@ Result<void> Recorder::complete(Pending& done, const Operation* completion) {
 // The history was cut off at its beginning: the operation may have taken effect at any time before its completion.
 Result<void> Recorder::completed_only(const Operation& completion) {
   const std::uint32_t index = next_index_ - 1;
-  Value argument;
-  auto problem = object(completion, argument);
-  if (!problem) return Failure(at(problem.error(), index, completion));
-  Op op;
+  Value argument = completion.value;
+  const auto which = object(argument);
+  if (!which) return Failure(at(which.error(), index, completion.process, completion.f));
+  Problem& problem = problems_[*which];
+  const auto number = static_cast<std::uint32_t>(problem.ops.size());
+  Op& op = problem.ops.emplace_back();
   op.process = completion.process;
   op.complete_ns = completion.time_ns;
   op.complete = index;
-  const std::uint32_t which = keyed_ ? keys_.at((*problem)->key) : 0;
-  const auto number = static_cast<std::uint32_t>((*problem)->ops.size());
-  (*problem)->ops.push_back(op);
-  (*problem)->events.push_back({number, 1});
-  early_[which].push_back({number, 0});
+  problem.events.push_back({number, 1});
+  early_[*which].push_back({number, 0});
   ++operations_;
-  Pending done{completion, std::move(argument), which, number};
+  Pending done{completion.f, std::move(argument), *which, number};
   return complete(done, &completion);
 }
 

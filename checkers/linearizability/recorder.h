@@ -26,17 +26,18 @@ class Recorder {
   std::deque<Problem>& problems() { return problems_; }
   Interner& values() { return values_; }
   std::int64_t operations() const { return operations_; }  // invocations by clients
+  bool any_ok() const { return any_ok_; }                  // whether any of them ended `ok`
   std::uint32_t events() const { return next_index_; }     // of all kinds, the nemesis's too
 
  private:
   struct Pending {
-    Operation invocation;
+    Name f;
     Value argument;
     std::uint32_t problem, op;
   };
 
   std::optional<Pending>& pending(std::int64_t process);
-  Result<Problem*> object(const Operation& operation, Value& argument);
+  Result<std::uint32_t> object(Value& value);
   Result<void> complete(Pending& pending, const Operation* completion);
   Result<void> completed_only(const Operation& completion);
 
@@ -50,6 +51,7 @@ class Recorder {
   std::unordered_map<std::uint32_t, std::vector<Event>> early_;  // by problem: invoked before the history
   std::uint32_t next_index_ = 0;
   std::int64_t operations_ = 0;
+  bool any_ok_ = false;
 };
 
 }  // namespace shaketable::linearizability

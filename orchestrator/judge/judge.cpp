@@ -17,10 +17,12 @@
 namespace shaketable {
 namespace {
 
-// JSON, or the word nil; a bare word that is no JSON is taken as a string.
-Value initial_value(const std::string& text) {
-  if (text == "nil") return nullptr;
-  const auto parsed = parse_json(text);
+// JSON, or the word nil; a bare word is taken as a string.
+Result<Value> initial_value(const std::string& text) {
+  if (text == "nil") return Value();
+  auto parsed = parse_json(text);
+  if (!parsed && std::string_view("{[\"").find(text.front()) != std::string_view::npos)
+    return bad_input(fmt::format("initial {}: {}", text, parsed.error().message));
   return parsed ? *parsed : Value(text);
 }
 
@@ -28,8 +30,11 @@ Result<Verdict> run_linearizable(const CheckPlan& check, const HistoryStream& hi
                                  std::vector<std::string>& notes) {
   LinearizableOptions options;
   options.model = check.options.text("model");
-  if (const std::string& initial = check.options.text("initial"); !initial.empty())
-    options.initial = initial_value(initial);
+  if (const std::string& text = check.options.text("initial"); !text.empty()) {
+    auto initial = initial_value(text);
+    if (!initial) return Failure(initial.error());
+    options.initial = *std::move(initial);
+  }
   options.nil_read = check.options.text("nil-read") == "any" ? LinearizableOptions::any : LinearizableOptions::absent;
   options.keyed = check.options.boolean("keyed");
   auto checker = LinearizableChecker::create(options);

@@ -57,6 +57,8 @@ inline int fuzz_reader(HistoryFormat format, const std::uint8_t* data, std::size
   require(from_json.has_value(), "what was written as JSON can be read",
           from_json ? "" : from_json.error().message + "\n" + lines.str());
   require(history.operations.size() == third.operations.size(), "no operation is lost in JSON", lines.str());
+  for (std::size_t i = 0; i < history.operations.size(); ++i)
+    require(same(history.operations[i], third.operations[i]), "operations read back equal from JSON", lines.str());
   return 0;
 }
 

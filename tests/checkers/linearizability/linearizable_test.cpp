@@ -77,7 +77,15 @@ How far it can be linearized (1 way, 1 shown, the last steps of each; [brackets]
 TEST_CASE("nothing happened, nothing can be judged") {
   CHECK(check("").valid == Validity::unknown);
   CHECK(check("").reason == "too little to judge: the history is empty");
-  CHECK(check("{:process :nemesis, :type :info, :f :start, :value nil}").valid == Validity::valid);
+  const Verdict nemesis = check("{:process :nemesis, :type :info, :f :start, :value nil}");
+  CHECK(nemesis.valid == Validity::unknown);
+  CHECK(nemesis.reason == "too little to judge: no client did anything");
+  const Verdict failed = check(R"({:process 0, :type :invoke, :f :write, :value 1}
+{:process 0, :type :fail, :f :write, :value 1}
+{:process 0, :type :invoke, :f :write, :value 1}
+)");
+  CHECK(failed.valid == Validity::unknown);
+  CHECK(failed.reason == "too little to judge: no operation of a client ended ok");
 }
 
 TEST_CASE("each key is an object of its own") {
