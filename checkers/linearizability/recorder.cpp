@@ -55,7 +55,6 @@ Result<void> Recorder::take(Operation operation) {
   if (operation.process < 0) return {};
   std::optional<Pending>& slot = pending(operation.process);
   if (operation.type != OpType::invoke) {
-    any_ok_ |= operation.type == OpType::ok;
     if (!slot) return operation.type == OpType::ok ? completed_only(operation) : Result<void>();
     Pending done = *std::move(slot);
     slot.reset();

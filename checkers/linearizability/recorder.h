@@ -26,7 +26,6 @@ class Recorder {
   std::deque<Problem>& problems() { return problems_; }
   Interner& values() { return values_; }
   std::int64_t operations() const { return operations_; }  // invocations by clients
-  bool any_ok() const { return any_ok_; }                  // whether any of them ended `ok`
   std::uint32_t events() const { return next_index_; }     // of all kinds, the nemesis's too
 
  private:
@@ -51,7 +50,6 @@ class Recorder {
   std::unordered_map<std::uint32_t, std::vector<Event>> early_;  // by problem: invoked before the history
   std::uint32_t next_index_ = 0;
   std::int64_t operations_ = 0;
-  bool any_ok_ = false;
 };
 
 }  // namespace shaketable::linearizability

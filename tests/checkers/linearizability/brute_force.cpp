@@ -1,6 +1,5 @@
 #include "tests/checkers/linearizability/brute_force.h"
 
-#include <algorithm>
 #include <map>
 #include <set>
 
@@ -161,11 +160,6 @@ History random_history(const Object& object, Random& random) {
     }
   }
   return history;
-}
-
-bool anything_happened(const History& history) {
-  return std::any_of(history.operations.begin(), history.operations.end(),
-                     [](const Operation& op) { return op.type == OpType::ok; });
 }
 
 std::string to_text(const History& history) {

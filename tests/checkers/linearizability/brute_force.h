@@ -32,9 +32,6 @@ History random_history(const Object& object, Random& random);
 // nullopt: linearizable. Else the index of the completion with which the shortest prefix ends that is not.
 std::optional<std::size_t> first_failure(const History& history, const Object& object);
 
-// Whether any operation ended `ok`: else there is nothing to judge.
-bool anything_happened(const History& history);
-
 std::string to_text(const History& history);
 
 }  // namespace shaketable::brute

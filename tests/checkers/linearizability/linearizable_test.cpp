@@ -80,12 +80,12 @@ TEST_CASE("nothing happened, nothing can be judged") {
   const Verdict nemesis = check("{:process :nemesis, :type :info, :f :start, :value nil}");
   CHECK(nemesis.valid == Validity::unknown);
   CHECK(nemesis.reason == "too little to judge: no client did anything");
+  // What was tried and came to nothing was judged.
   const Verdict failed = check(R"({:process 0, :type :invoke, :f :write, :value 1}
 {:process 0, :type :fail, :f :write, :value 1}
 {:process 0, :type :invoke, :f :write, :value 1}
 )");
-  CHECK(failed.valid == Validity::unknown);
-  CHECK(failed.reason == "too little to judge: no operation of a client ended ok");
+  CHECK(failed.valid == Validity::valid);
 }
 
 TEST_CASE("each key is an object of its own") {
