@@ -109,6 +109,21 @@ void Weak::causal() {
   for (std::uint32_t t = 0; t < txns_.size(); ++t) {
     if (happened_[t] && missing[t] == 0) ready.push_back(t);
   }
+  // The writers of each key, one group a session.
+  struct Group {
+    std::uint32_t session, begin, end;
+  };
+  std::vector<Group> groups;
+  std::vector<std::uint32_t> group_rows(txns_.keys() + 1, 0);
+  for (std::uint32_t key = 0; key < txns_.keys(); ++key) {
+    for (std::uint32_t i = writer_rows_[key]; i < writer_rows_[key + 1]; ++i) {
+      if (i == writer_rows_[key] || writers_[i].session != groups.back().session)
+        groups.push_back({writers_[i].session, i, i});
+      groups.back().end = i + 1;
+    }
+    group_rows[key + 1] = static_cast<std::uint32_t>(groups.size());
+  }
+  const std::vector<std::uint32_t> nothing(sessions_.size(), 0);
   std::uint64_t done = 0;
   while (!ready.empty()) {
     const std::uint32_t t = ready.front();
@@ -121,22 +136,23 @@ void Weak::causal() {
     for (const std::uint32_t p : pred[t]) {
       for (std::size_t s = 0; s < mine.size(); ++s) mine[s] = std::max(mine[s], clock[p][s]);
       mine[session_[p]] = std::max(mine[session_[p]], index_[p] + 1);
+    }
+    for (const Read& read : reads(t)) {
+      // What happened before the writer comes before it anyway.
+      const std::vector<std::uint32_t>& known = read.from == initial_ ? nothing : clock[read.from];
+      for (std::uint32_t g = group_rows[read.key]; g < group_rows[read.key + 1]; ++g) {
+        const Group& group = groups[g];
+        if (mine[group.session] <= known[group.session]) continue;
+        const auto begin = writers_.begin() + group.begin, end = writers_.begin() + group.end;
+        const auto seen =
+            std::partition_point(begin, end, [&](const Writer& w) { return w.index < mine[group.session]; });
+        if (seen != begin && (seen - 1)->index >= known[group.session]) infer((seen - 1)->txn, read.from, t, read.key);
+      }
+    }
+    for (const std::uint32_t p : pred[t]) {
       if (--needed[p] == 0) std::vector<std::uint32_t>().swap(clock[p]);
     }
     std::vector<std::uint32_t>().swap(pred[t]);
-    for (const Read& read : reads(t)) {
-      const auto all = writers(read.key);
-      for (std::size_t i = 0, j; i < all.size(); i = j) {
-        const std::uint32_t session = all[i].session;
-        j = static_cast<std::size_t>(std::partition_point(all.begin() + static_cast<std::ptrdiff_t>(i), all.end(),
-                                                          [&](const Writer& w) { return w.session == session; }) -
-                                     all.begin());
-        const auto seen = std::partition_point(all.begin() + static_cast<std::ptrdiff_t>(i),
-                                               all.begin() + static_cast<std::ptrdiff_t>(j),
-                                               [&](const Writer& w) { return w.index < mine[session]; });
-        if (seen != all.begin() + static_cast<std::ptrdiff_t>(i)) infer((seen - 1)->txn, read.from, t, read.key);
-      }
-    }
     if (needed[t] > 0) clock[t] = std::move(mine);
     for (std::uint32_t e = before.begin(t); e < before.end(t); ++e) {
       if (--missing[before.to(e)] == 0) ready.push_back(before.to(e));

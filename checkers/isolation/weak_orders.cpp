@@ -67,12 +67,16 @@ bool Weak::saturate(std::span<const std::uint32_t> readers, const std::string& n
           auto seen = std::partition_point(begin, end, [&](const Writer& w) { return w.index < clock[t * width + s]; });
           // The latest before the read that is not what was read itself.
           if (seen != begin && (seen - 1)->txn == read.from) --seen;
-          if (seen != begin) infer((seen - 1)->txn, read.from, t, read.key);
+          // What comes before anyway needs no edge.
+          const bool known_before = seen != begin && read.from != initial_ &&
+                                    (seen - 1)->index < clock[static_cast<std::size_t>(read.from) * width + s];
+          if (seen != begin && !known_before) infer((seen - 1)->txn, read.from, t, read.key);
           const auto later = std::partition_point(begin, end, [&](const Writer& w) {
             if (read.from == initial_) return false;
             return w.txn == read.from || clock[w.txn * width + session_[read.from]] <= index_[read.from];
           });
           if (later != end && later->txn != t &&
+              clock[static_cast<std::size_t>(later->txn) * width + session_[t]] <= index_[t] &&
               inferred_set_.insert((static_cast<std::uint64_t>(t) << 32) | later->txn).second) {
             add(t, later->txn, kRw);
             inferred_.push_back({t, later->txn, t, read.key});
