@@ -110,6 +110,19 @@ Result<std::vector<std::string>> System::on_each(const std::vector<Node*>& nodes
                                     nodes.size(), join(failures, "\n  ")));
 }
 
+Result<SystemScripts> System::scripts(const std::string& node) const {
+  const auto found = find_nodes({node});
+  if (!found) return tl::unexpected(found.error());
+  SystemScripts out;
+  for (const auto& [to, from] :
+       {std::pair{&out.pids, &spec_.pids}, {&out.start, &spec_.start}, {&out.data, &spec_.data}}) {
+    auto filled = fill(*found->front(), *from);
+    if (!filled) return tl::unexpected(filled.error());
+    *to = std::move(*filled);
+  }
+  return out;
+}
+
 Result<void> System::run_part(const std::vector<Node*>& nodes, const Step& step, const std::string& part) const {
   if (part.find_first_not_of(" \t\n") == std::string::npos)
     return bad_input(fmt::format("{}: its system file does not say how to {}", spec_.name, step.purpose));

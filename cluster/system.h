@@ -37,6 +37,11 @@ struct ProcessId {
   friend bool operator==(const ProcessId&, const ProcessId&) = default;
 };
 
+// Empty: the system's file does not say.
+struct SystemScripts {
+  std::string pids, start, data;
+};
+
 // One thread at a time. `managed` false (plan: manage: none): install, set up, start, stop and teardown refuse, with
 // bad_input; all else works. The cluster must outlive it. What a node says is part of an error, five lines at most.
 class System {
@@ -74,6 +79,9 @@ class System {
   // run). Of a long file, the end. Announced secrets are blotted out.
   std::vector<std::string> collect_logs(const std::string& directory, std::size_t limit_bytes_per_file);
   Result<std::string> client_url(const Node& node) const;
+
+  // What a fault on a node may need, with everything filled in. bad_input for a name that is no node.
+  Result<SystemScripts> scripts(const std::string& node) const;
 
   // What install … tear_down would send, in order.
   std::vector<PlannedCommand> planned_commands() const;

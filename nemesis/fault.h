@@ -26,7 +26,8 @@ struct Scene {
   std::vector<NodeFacts> nodes;  // in the cluster's order
   Nanos longest{0};              // SafetyPlan::longest_fault
   Nanos lease{0};
-  std::function<Result<std::vector<std::string>>()> primaries;  // names of the nodes that are primary now
+  std::function<Result<std::vector<std::string>>()> primaries;           // names of the nodes that are primary now
+  std::function<Result<SystemScripts>(const std::string& node)> system;  // empty: nobody knows the system
   std::vector<std::string> names() const;
 };
 
@@ -54,6 +55,8 @@ class Fault {
  public:
   virtual ~Fault() = default;
   virtual const FaultInfo& info() const = 0;
+  // Whether it needs the node's packet filter, on every family that the node speaks.
+  virtual bool cuts() const { return false; }
   // Whether these options make sense on these nodes; asked before the run. Errors are bad_input.
   virtual Result<void> check(const Parameters& options, const std::vector<std::string>& nodes) const = 0;
   // Chooses targets. Errors say why this fault cannot be applied here and now; nothing has changed then.

@@ -1,5 +1,6 @@
 #include "nemesis/faults.h"
 
+#include "nemesis/node_fault.h"
 #include "nemesis/partition.h"
 
 namespace shaketable {
@@ -7,7 +8,13 @@ namespace {
 
 const std::vector<const Fault*>& families() {
   static const Partition partition;
-  static const std::vector<const Fault*> all{&partition};
+  static const std::vector<const Fault*> all = [] {
+    std::vector<const Fault*> out{&partition};
+    for (const auto* family : {&process_faults(), &resource_faults()})
+      out.insert(out.end(), family->begin(), family->end());
+    out.push_back(&command_fault());
+    return out;
+  }();
   return all;
 }
 

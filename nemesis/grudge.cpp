@@ -44,7 +44,8 @@ std::vector<bool> random_group(std::size_t n, std::size_t size, Random& random) 
 }  // namespace
 
 const std::vector<std::string>& shape_names() {
-  static const std::vector<std::string> names{"halves", "isolate", "majorities-ring", "bridge", "one-way"};
+  static const std::vector<std::string> names{"halves",  "isolate",           "majorities-ring", "bridge",
+                                              "one-way", "majority-minority", "primaries",       "custom"};
   return names;
 }
 
@@ -63,7 +64,8 @@ std::string_view to_string(Shape shape) {
 }
 
 std::size_t nodes_needed(Shape shape) {
-  return shape == Shape::majorities_ring || shape == Shape::bridge ? 3 : 2;
+  const bool three = shape == Shape::majorities_ring || shape == Shape::bridge || shape == Shape::majority_minority;
+  return three ? 3 : 2;
 }
 
 bool Grudge::hears(std::size_t listener, std::size_t speaker) const {
@@ -134,6 +136,39 @@ Grudge bridge(std::size_t n, Random& random) {
     for (std::size_t j = 0; j < n; ++j)
       if (group[i] != 0 && group[j] != 0 && group[i] != group[j]) grudge.deaf_to[i].push_back(j);
     if (group[i] != 0) grudge.hit.push_back(i);
+  }
+  return grudge;
+}
+
+Grudge apart(std::size_t n, const std::vector<std::size_t>& group, Direction direction) {
+  std::vector<bool> in(n);
+  for (const std::size_t node : group) in[node] = true;
+  return between(in, direction);
+}
+
+Grudge majority_minority(std::size_t n, Random& random, Direction direction) {
+  const std::size_t size = 1 + random.below((n - 1) / 2);
+  return between(random_group(n, size, random), direction);
+}
+
+Grudge groups(std::size_t n, const std::vector<std::vector<std::size_t>>& members) {
+  std::vector<std::vector<bool>> in(members.size(), std::vector<bool>(n));
+  std::vector<bool> named(n);
+  for (std::size_t g = 0; g < members.size(); ++g)
+    for (const std::size_t node : members[g]) in[g][node] = named[node] = true;
+  Grudge grudge;
+  grudge.deaf_to.resize(n);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) {
+      if (i == j || !named[i] || !named[j]) continue;
+      const bool together = std::any_of(in.begin(), in.end(), [&](const auto& group) { return group[i] && group[j]; });
+      if (!together) grudge.deaf_to[i].push_back(j);
+    }
+  const auto largest = std::max_element(members.begin(), members.end(),
+                                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool inside = largest != members.end() && in[static_cast<std::size_t>(largest - members.begin())][i];
+    if (named[i] && !inside && !grudge.deaf_to[i].empty()) grudge.hit.push_back(i);
   }
   return grudge;
 }

@@ -10,7 +10,7 @@
 
 namespace shaketable {
 
-enum class Shape { halves, isolate, majorities_ring, bridge, one_way };
+enum class Shape { halves, isolate, majorities_ring, bridge, one_way, majority_minority, primaries, custom };
 
 const std::vector<std::string>& shape_names();  // as a plan writes them
 Shape shape_named(std::string_view name);       // aborts on anything else: the plan reader has checked it
@@ -42,6 +42,13 @@ Grudge isolate(std::size_t n, const std::vector<std::size_t>& victims, Direction
 Grudge majorities_ring(std::size_t n, Random& random);
 // Two random halves that hear only themselves, and one node between them that hears and is heard by all.
 Grudge bridge(std::size_t n, Random& random);
+// The nodes of the first group and all others hear only themselves; the group must be neither empty nor everybody.
+Grudge apart(std::size_t n, const std::vector<std::size_t>& group, Direction direction = Direction::both);
+// A random minority of random size and the majority hear only themselves. Needs 3 nodes.
+Grudge majority_minority(std::size_t n, Random& random, Direction direction = Direction::both);
+// Groups that hear only themselves; who is in none hears all and is heard by all, who is in several hears each of them.
+// hit: the groups but the largest one.
+Grudge groups(std::size_t n, const std::vector<std::vector<std::size_t>>& members);
 // Two random groups; the first is deaf to the second, which hears it still. Which of the two is smaller is random too.
 Grudge one_way(std::size_t n, Random& random);
 

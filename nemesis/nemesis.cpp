@@ -128,6 +128,8 @@ Result<PrepareReport> Nemesis::prepare(const std::vector<ScheduledFault>& schedu
     if (auto installed = side.install(); !installed) return tl::unexpected(installed.error());
     return side.probe();
   });
+  const bool cuts = std::any_of(schedule.begin(), schedule.end(),
+                                [](const ScheduledFault& scheduled) { return find_fault(scheduled.fault)->cuts(); });
   facts_.clear();
   for (std::size_t i = 0; i < probed.size(); ++i) {
     if (!probed[i]) {
@@ -136,12 +138,13 @@ Result<PrepareReport> Nemesis::prepare(const std::vector<ScheduledFault>& schedu
     }
     facts_.push_back(*probed[i]);
     const NodeFacts& facts = facts_.back();
-    if (!schedule.empty() && !facts.problem4.empty() && !facts.addresses4.empty())
+    if (cuts && !facts.problem4.empty() && !facts.addresses4.empty())
       problems.push_back(fmt::format("node {}: {}", names[i], facts.problem4));
-    if (!schedule.empty() && !facts.problem6.empty() && !facts.addresses6.empty())
+    if (cuts && !facts.problem6.empty() && !facts.addresses6.empty())
       problems.push_back(fmt::format("node {}: {}; a cut of IPv4 alone would leave its IPv6 ({}) connected", names[i],
                                      facts.problem6, facts.addresses6.front()));
-    if (facts.addresses6.empty()) report.remarks.push_back(names[i] + " has no IPv6 address: it is cut on IPv4 alone");
+    if (cuts && facts.addresses6.empty())
+      report.remarks.push_back(names[i] + " has no IPv6 address: it is cut on IPv4 alone");
   }
   if (problems.empty() && !schedule.empty()) {
     const auto guarded = fleet_.on_each<void>(
@@ -248,6 +251,7 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
   scene.longest = options_.longest_fault;
   scene.lease = options_.lease;
   scene.primaries = options_.primaries;
+  scene.system = options_.system;
   Random random(scheduled.seed);
   const Fault* family = find_fault(scheduled.fault);
   if (!family) return refuse("there is no such fault");
@@ -262,13 +266,14 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
     at.node = facts_[node].name;
     report.nodes.push_back(std::move(at));
   }
-  if (options_.max_faulty) {
-    std::set<std::string> faulty(report.targets.begin(), report.targets.end());
-    for (const auto& other : running_) faulty.insert(other->report.targets.begin(), other->report.targets.end());
-    if (std::cmp_greater(faulty.size(), *options_.max_faulty))
-      return refuse(
-          fmt::format("{} nodes would be faulty at once, and max_faulty is {}", faulty.size(), *options_.max_faulty));
-  }
+  std::set<std::string> faulty(report.targets.begin(), report.targets.end());
+  for (const auto& other : running_) faulty.insert(other->report.targets.begin(), other->report.targets.end());
+  if (options_.max_faulty && std::cmp_greater(faulty.size(), *options_.max_faulty))
+    return refuse(
+        fmt::format("{} nodes would be faulty at once, and max_faulty is {}", faulty.size(), *options_.max_faulty));
+  if (options_.keep_quorum && faulty.size() * 2 >= fleet_.size())
+    return refuse(fmt::format("{} of {} nodes would be faulty at once, and keep_quorum leaves a majority alone",
+                              faulty.size(), fleet_.size()));
   log.record(report);  // before anything changes
 
   auto applied = running->fault->apply(fleet_, clock, report);
@@ -389,6 +394,7 @@ std::vector<PlannedCommand> planned_commands(const std::vector<NodeSpec>& nodes,
   scene.primaries = []() -> Result<std::vector<std::string>> {
     return infrastructure("that is asked when the fault begins");
   };
+  scene.system = options.system;
   const auto on_all = [&](const std::string& purpose, const std::string& script) {
     for (const NodeSpec& node : nodes) out.push_back({node.name, purpose, script});
   };

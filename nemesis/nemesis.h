@@ -29,7 +29,10 @@ struct NemesisOptions {
   Nanos longest_fault = std::chrono::minutes(5);
   std::vector<std::string> allowed_hosts;  // names or hosts of nodes; empty: every node of the cluster
   std::optional<int> max_faulty;           // nodes with a fault at once (FaultReport::targets)
+  bool keep_quorum = false;                // a majority has no fault, whatever overlaps
   std::function<Result<std::vector<std::string>>()> primaries;  // asked on the thread of run()
+  // What the system's file says of a node; asked on the thread of run().
+  std::function<Result<SystemScripts>(const std::string& node)> system;
   // Connections that confirm the control path after the first change; the cluster's own ones may be older than a cut.
   std::function<std::unique_ptr<Remote>(const NodeSpec&)> fresh_remote = make_ssh_remote;
   NodeSideFactory node_side = make_agent_node_side;

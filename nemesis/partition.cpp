@@ -4,20 +4,20 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 
 #include "base/text.h"
+#include "nemesis/change_set.h"
+#include "nemesis/targets.h"
 
 namespace shaketable {
 namespace {
 
-// All nodes commit at one moment, this long after the last one is ready: time for the request to reach all of them.
-constexpr Nanos kHeadStart = std::chrono::milliseconds(15);
 // Each node that should hear nothing is called by so many of those it is deaf to: an idle path drops nothing.
 constexpr std::size_t kCallersMax = 2;
 
 struct NodeCut {
   std::size_t node = 0;
-  NodeChange change;
   std::string rules4, rules6;
   std::vector<std::size_t> deaf_to;
 };
@@ -33,8 +33,8 @@ bool contains(const std::vector<std::string>& list, const std::string& item) {
 
 class Cut final : public ActiveFault {
  public:
-  Cut(Grudge grudge, Scene scene, std::vector<std::pair<std::string, std::string>> parameters)
-      : grudge_(std::move(grudge)), scene_(std::move(scene)), parameters_(std::move(parameters)) {}
+  Cut(Grudge grudge, Scene scene, std::vector<std::pair<std::string, std::string>> parameters, CutManner manner)
+      : grudge_(std::move(grudge)), scene_(std::move(scene)), parameters_(std::move(parameters)), manner_(manner) {}
 
   Result<void> prepare() {
     for (std::size_t i = 0; i < grudge_.deaf_to.size(); ++i) {
@@ -64,13 +64,15 @@ class Cut final : public ActiveFault {
       NodeCut cut;
       cut.node = i;
       cut.deaf_to = grudge_.deaf_to[i];
-      cut.change.fault = scene_.fault;
-      cut.change.key = fmt::format("{}.{}", scene_.run, scene_.fault);
-      cut.change.limit = scene_.longest;
-      cut.change.kind = "firewall";
-      cut.rules4 = cut_rules(scene_.run, scene_.fault, facts.control, false, drop4);
-      cut.rules6 = cut_rules(scene_.run, scene_.fault, facts.control, true, drop6);
-      cut.change.arguments = {{"rules4", cut.rules4}, {"rules6", cut.rules6}};
+      cut.rules4 = cut_rules(scene_.run, scene_.fault, facts.control, false, drop4, manner_);
+      cut.rules6 = cut_rules(scene_.run, scene_.fault, facts.control, true, drop6, manner_);
+      NodeChange change;
+      change.fault = scene_.fault;
+      change.key = key();
+      change.kind = "firewall";
+      change.arguments = {{"rules4", cut.rules4}, {"rules6", cut.rules6}};
+      change.limit = scene_.longest;
+      changes_.add(i, std::move(change));
       cuts_.push_back(std::move(cut));
     }
     return {};
@@ -84,11 +86,7 @@ class Cut final : public ActiveFault {
     return out;
   }
 
-  std::vector<std::size_t> changed() const override {
-    std::vector<std::size_t> out;
-    for (const NodeCut& cut : cuts_) out.push_back(cut.node);
-    return out;
-  }
+  std::vector<std::size_t> changed() const override { return changes_.nodes(); }
 
   std::string text() const override { return describe(grudge_, scene_.names()); }
 
@@ -99,8 +97,9 @@ class Cut final : public ActiveFault {
     };
     for (const NodeCut& cut : cuts_) {
       const std::string fault = fmt::format("partition {}", scene_.fault);
-      const std::string journal = "/var/lib/shaketable/node/" + cut.change.key;
-      add(cut, fault + ": journal, with the rules as found (iptables -S, ip6tables -S)", "mkdir " + journal);
+      const std::string journal = "/var/lib/shaketable/node/" + key();
+      add(cut, fault + ": journal, with the rules as found (iptables -S, ip6tables -S)",
+          "shaketable-agent: firewall, journal " + journal);
       if (!cut.rules4.empty())
         add(cut, fault + ": cut IPv4", "iptables-restore --noflush <<END\n" + cut.rules4 + "\nCOMMIT\nEND");
       if (!cut.rules6.empty())
@@ -113,40 +112,13 @@ class Cut final : public ActiveFault {
           scene_.run, scene_.fault);
       if (!cut.rules4.empty()) add(cut, fault + ": undo IPv4", "iptables" + removal);
       if (!cut.rules6.empty()) add(cut, fault + ": undo IPv6", "ip6tables" + removal);
-      add(cut, fault + ": read back, then remove the journal", "iptables -S; ip6tables -S; rm -r " + journal);
+      add(cut, fault + ": read back, then remove the journal", "iptables -S; ip6tables -S; rm " + journal);
     }
     return out;
   }
 
   Result<void> apply(NodeFleet& fleet, const Clock& clock, FaultReport& report) override {
-    const std::vector<std::size_t> nodes = changed();
-    const auto armed = fleet.on_each<void>(
-        nodes, [&](NodeSide& side, std::size_t node) { return side.arm(cut_of(node).change, scene_.lease); });
-    std::vector<std::string> problems;
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      if (armed[i]) continue;
-      report.nodes[i].applied = Applied::failed;
-      report.nodes[i].notes = armed[i].error().message;
-      problems.push_back(report.nodes[i].node + ": " + armed[i].error().message);
-    }
-    if (!problems.empty()) return infrastructure(join(problems, "; "));
-
-    std::vector<CommitTimes> times(nodes.size());
-    const auto start = std::chrono::steady_clock::now() + kHeadStart;
-    const auto committed = fleet.on_each<void>(nodes, [&](NodeSide& side, std::size_t node) {
-      return side.commit(cut_of(node).change, start, clock, times[index_of(node)]);
-    });
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      NodeReport& at = report.nodes[i];
-      at.applied_at = times[i].latest;
-      at.applied_within = times[i].latest - times[i].earliest;
-      at.node_clock_ns = times[i].node_done;
-      at.applied = committed[i] ? Applied::done : Applied::unknown;
-      if (committed[i]) continue;
-      at.notes = committed[i].error().message;
-      problems.push_back(at.node + ": " + committed[i].error().message);
-    }
-    if (!problems.empty()) return infrastructure(join(problems, "; "));
+    if (auto applied = changes_.apply(fleet, clock, scene_.lease, report); !applied) return applied;
     call_the_deaf(fleet);
     return {};
   }
@@ -154,8 +126,7 @@ class Cut final : public ActiveFault {
   void prove(NodeFleet& fleet, FaultReport& report) override {
     const std::vector<std::size_t> nodes = fleet.all();
     // On nodes that are not changed too: those that called tell what they saw.
-    const auto proofs = fleet.on_each<NodeProof>(
-        nodes, [&](NodeSide& side, std::size_t) { return side.proof(cuts_.front().change.key); });
+    const auto proofs = fleet.on_each<NodeProof>(nodes, [&](NodeSide& side, std::size_t) { return side.proof(key()); });
     for (std::size_t i = 0; i < cuts_.size(); ++i) {
       NodeReport& at = report.nodes[i];
       const NodeCut& cut = cuts_[i];
@@ -185,6 +156,7 @@ class Cut final : public ActiveFault {
         if (call.called != cut.node || !proofs[call.caller]) continue;
         for (const ProbeResult& probe : proofs[call.caller]->probes) {
           if (probe.address != call.probe.address) continue;
+          // Who refuses may be our rule, or the peer where nobody listens: the counters tell.
           if (probe.seen == "cut") ++failed;
           if (probe.seen == "open") came_through.push_back(scene_.nodes[call.caller].name + " to " + probe.address);
         }
@@ -213,45 +185,10 @@ class Cut final : public ActiveFault {
     }
   }
 
-  void undo(NodeFleet& fleet, const Clock& clock, FaultReport& report) override {
-    std::vector<std::size_t> nodes;
-    for (std::size_t i = 0; i < cuts_.size(); ++i)
-      if (report.nodes[i].undone != Undone::verified) nodes.push_back(cuts_[i].node);
-    std::vector<Nanos> ended(cuts_.size());
-    const auto undone = fleet.on_each<UndoOutcome>(nodes, [&](NodeSide& side, std::size_t node) {
-      auto outcome = side.undo(cut_of(node).change);
-      ended[index_of(node)] = clock.now();
-      return outcome;
-    });
-    for (std::size_t k = 0; k < nodes.size(); ++k) {
-      const std::size_t i = index_of(nodes[k]);
-      NodeReport& at = report.nodes[i];
-      const auto note = [&](const std::string& text) { at.notes += (at.notes.empty() ? "" : "; ") + text; };
-      at.undone_at = ended[i];
-      if (!undone[k]) {
-        at.undone = Undone::unknown;
-        at.undone_at.reset();
-        note("not undone: " + undone[k].error().message);
-      } else if (!undone[k]->missing.empty()) {
-        at.undone = Undone::failed;
-        note("rules that were there before are gone: " + undone[k]->missing);
-      } else {
-        at.undone = Undone::verified;
-        if (undone[k]->gone && at.applied == Applied::done)
-          note("the node had undone it by itself: its lease had run out, or its longest time");
-        if (!undone[k]->added.empty()) note("somebody else added rules meanwhile: " + undone[k]->added);
-      }
-    }
-  }
+  void undo(NodeFleet& fleet, const Clock& clock, FaultReport& report) override { changes_.undo(fleet, clock, report); }
 
  private:
-  const NodeCut* find_cut(std::size_t node) const {
-    for (const NodeCut& cut : cuts_)
-      if (cut.node == node) return &cut;
-    return nullptr;
-  }
-  const NodeCut& cut_of(std::size_t node) const { return *find_cut(node); }
-  std::size_t index_of(std::size_t node) const { return static_cast<std::size_t>(find_cut(node) - cuts_.data()); }
+  std::string key() const { return fmt::format("{}.{}", scene_.run, scene_.fault); }
 
   // So that every cut path carries something to drop. It is evidence, not a duty: what cannot be sent is not.
   void call_the_deaf(NodeFleet& fleet) {
@@ -261,23 +198,24 @@ class Cut final : public ActiveFault {
       for (std::size_t k = 0; k < std::min(kCallersMax, cut.deaf_to.size()); ++k) {
         const std::size_t caller = cut.deaf_to[(cut.node + k) % cut.deaf_to.size()];
         if (!cut.rules4.empty() && !called.addresses4.empty())
-          calls_.push_back({caller, cut.node, {called.addresses4.front(), 0}});
+          calls_.push_back({caller, cut.node, {called.addresses4.front(), manner_.port}});
         if (!cut.rules6.empty() && !called.addresses6.empty())
-          calls_.push_back({caller, cut.node, {called.addresses6.front(), 0}});
+          calls_.push_back({caller, cut.node, {called.addresses6.front(), manner_.port}});
       }
     }
     for (const Call& call : calls_) of_caller[call.caller].push_back(call.probe);
     std::vector<std::size_t> callers;
     for (const auto& [caller, probes] : of_caller) callers.push_back(caller);
-    (void)fleet.on_each<void>(callers, [&](NodeSide& side, std::size_t node) {
-      return side.start_probes(cuts_.front().change.key, of_caller.at(node));
-    });
+    (void)fleet.on_each<void>(
+        callers, [&](NodeSide& side, std::size_t node) { return side.start_probes(key(), of_caller.at(node)); });
   }
 
   Grudge grudge_;
   Scene scene_;
   std::vector<std::pair<std::string, std::string>> parameters_;
-  std::vector<NodeCut> cuts_;
+  CutManner manner_;
+  std::vector<NodeCut> cuts_;  // in the order of changes_
+  ChangeSet changes_;
   std::vector<Call> calls_;
 };
 
@@ -293,23 +231,59 @@ FaultInfo make_info() {
   shape.fallback = "halves";
   shape.value = std::vector<std::string>{"halves"};
   shape.choices = shape_names();
-  ParameterSpec target;
-  target.name = "target";
-  target.type = ParameterType::texts;
-  target.about = "isolate: random (one node), primaries (each of them), or names of nodes";
-  target.fallback = "random";
-  target.value = std::vector<std::string>{"random"};
+  const ParameterSpec target =
+      target_parameter("random", "isolate: one node, primaries, minority, … or names of nodes");
   ParameterSpec direction;
   direction.name = "direction";
   direction.type = ParameterType::choice;
   direction.about =
-      "halves, isolate: both ways, or only one: in (the smaller half, or the isolated, hear nothing), out (are not "
+      "both ways, or only one: in (the smaller half, or the isolated, hear nothing), out (are not "
       "heard)";
   direction.fallback = "both";
   direction.value = std::string("both");
   direction.choices = {"both", "in", "out"};
-  info.parameters = {shape, target, direction};
+  ParameterSpec groups;
+  groups.name = "groups";
+  groups.type = ParameterType::texts;
+  groups.about = "custom: names of nodes that hear each other, a text a group: [n1 n2, n3 n4 n5]";
+  groups.fallback = "none";
+  groups.value = std::vector<std::string>();
+  ParameterSpec manner;
+  manner.name = "manner";
+  manner.type = ParameterType::choice;
+  manner.about = "drop: nothing comes back; reject: senders are told";
+  manner.fallback = "drop";
+  manner.value = std::string("drop");
+  manner.choices = {"drop", "reject"};
+  ParameterSpec port;
+  port.name = "port";
+  port.type = ParameterType::integer;
+  port.about = "only TCP and UDP from or to this port; 0: everything";
+  port.fallback = "0";
+  port.value = std::int64_t{0};
+  port.minimum = 0;
+  port.maximum = 65535;
+  info.parameters = {shape, target, direction, groups, manner, port};
   return info;
+}
+
+// Of "n1 n2": the indices of the nodes that a text names.
+Result<std::vector<std::vector<std::size_t>>> named_groups(const std::vector<std::string>& texts,
+                                                           const std::vector<std::string>& nodes) {
+  std::vector<std::vector<std::size_t>> out;
+  for (const std::string& text : texts) {
+    std::istringstream words(text);
+    std::vector<std::size_t> members;
+    for (std::string name; words >> name;) {
+      const auto found = std::find(nodes.begin(), nodes.end(), name);
+      if (found == nodes.end())
+        return bad_input(fmt::format("partition: groups: \"{}\" is not a node ({})", name, join(nodes)));
+      members.push_back(static_cast<std::size_t>(found - nodes.begin()));
+    }
+    if (members.empty()) return bad_input("partition: groups: a group is empty");
+    out.push_back(std::move(members));
+  }
+  return out;
 }
 
 Direction direction_named(const std::string& name) {
@@ -319,7 +293,7 @@ Direction direction_named(const std::string& name) {
 }  // namespace
 
 std::string cut_rules(const std::string& run, std::int64_t fault, const ControlPath& control, bool ipv6,
-                      const std::vector<std::string>& drop) {
+                      const std::vector<std::string>& drop, CutManner manner) {
   if (drop.empty()) return {};
   const std::string chain = fmt::format("SHAKETABLE-IN-{}", fault);
   std::string rules = fmt::format("*filter\n:{} - [0:0]\n", chain);
@@ -331,7 +305,24 @@ std::string cut_rules(const std::string& run, std::int64_t fault, const ControlP
   if (ipv6)
     for (const int type : {133, 134, 135, 136})
       rules += fmt::format("-A {} -p ipv6-icmp -m icmp6 --icmpv6-type {} -j RETURN\n", chain, type);
-  for (const std::string& address : drop) rules += fmt::format("-A {} -s {} -j DROP\n", chain, address);
+  const std::string no = ipv6 ? "icmp6-adm-prohibited" : "icmp-admin-prohibited";
+  for (const std::string& address : drop) {
+    const auto add = [&](std::string_view match, std::string_view target) {
+      rules += fmt::format("-A {} -s {}{} -j {}\n", chain, address, match, target);
+    };
+    if (manner.port > 0) {
+      for (const std::string protocol : {"tcp", "udp"})
+        add(fmt::format(" -p {} -m multiport --ports {}", protocol, manner.port), !manner.reject ? "DROP"
+                                                                                  : protocol == "tcp"
+                                                                                      ? "REJECT --reject-with tcp-reset"
+                                                                                      : "REJECT --reject-with " + no);
+    } else if (manner.reject) {
+      add(" -p tcp", "REJECT --reject-with tcp-reset");
+      add("", "REJECT --reject-with " + no);
+    } else {
+      add("", "DROP");
+    }
+  }
   // FORWARD too: what runs in a container behind a bridge does not get its packets by INPUT.
   rules += fmt::format(
       "-I INPUT 1 -m comment --comment \"shaketable:{0}:{1}\" -j {2}\n"
@@ -357,24 +348,22 @@ Result<void> Partition::check(const Parameters& options, const std::vector<std::
     if (nodes.size() < nodes_needed(shape_named(name)))
       return bad_input(fmt::format("partition {} needs at least {} nodes, and there are {}", name,
                                    nodes_needed(shape_named(name)), nodes.size()));
-  const std::vector<std::string>& target = options.texts("target");
-  if (target.empty()) return bad_input("partition: target names nothing");
-  for (const std::string& name : target) {
-    if (target.size() == 1 && (name == "random" || name == "primaries")) continue;
-    if (!contains(nodes, name)) {
-      std::vector<std::string_view> known(nodes.begin(), nodes.end());
-      known.insert(known.end(), {"random", "primaries"});
-      const std::string_view meant = nearest(name, known);
-      return bad_input(fmt::format("partition: target \"{}\" is not a node ({}){}", name, join(nodes),
-                                   meant.empty() ? "" : fmt::format("; did you mean {}?", meant)));
-    }
-  }
+  if (auto sensible = check_target("partition", options.texts("target"), nodes); !sensible) return sensible;
+  const bool custom = contains(options.texts("shape"), "custom");
+  if (custom != !options.texts("groups").empty())
+    return bad_input(custom ? "partition custom needs groups, such as [n1 n2, n3 n4 n5]"
+                            : "partition: groups are for the shape custom");
+  if (!custom) return {};
+  const auto members = named_groups(options.texts("groups"), nodes);
+  if (!members) return tl::unexpected(members.error());
+  if (groups(nodes.size(), *members).cuts_nothing()) return bad_input("partition: these groups cut nothing");
   return {};
 }
 
 Result<std::unique_ptr<ActiveFault>> make_cut(const Grudge& grudge, const Scene& scene,
-                                              std::vector<std::pair<std::string, std::string>> parameters) {
-  auto cut = std::make_unique<Cut>(grudge, scene, std::move(parameters));
+                                              std::vector<std::pair<std::string, std::string>> parameters,
+                                              CutManner manner) {
+  auto cut = std::make_unique<Cut>(grudge, scene, std::move(parameters), manner);
   if (auto prepared = cut->prepare(); !prepared) return tl::unexpected(prepared.error());
   return cut;
 }
@@ -393,24 +382,29 @@ Result<std::unique_ptr<ActiveFault>> Partition::resolve(const Parameters& option
       grudge = halves(n, random, direction);
       parameters.emplace_back("direction", options.text("direction"));
       break;
-    case Shape::isolate: {
-      std::vector<std::string> target = options.texts("target");
-      parameters.emplace_back("target", join(target));
+    case Shape::isolate:
+    case Shape::primaries: {
+      const bool primaries = name == "primaries";
+      const std::vector<std::string> target =
+          primaries ? std::vector<std::string>{"primaries"} : options.texts("target");
+      const auto victims = resolve_target(target, scene, random);
+      if (!victims) return tl::unexpected(victims.error());
+      if (!primaries) parameters.emplace_back("target", join(target));
       parameters.emplace_back("direction", options.text("direction"));
-      if (target == std::vector<std::string>{"random"}) {
-        target = {random.pick(names)};
-      } else if (target == std::vector<std::string>{"primaries"}) {
-        if (!scene.primaries) return bad_input("partition: the system does not say which nodes are primaries");
-        auto primaries = scene.primaries();
-        if (!primaries) return tl::unexpected(std::move(primaries.error()).in("who is primary"));
-        if (primaries->empty()) return infrastructure("no node is primary now, so there is none to isolate");
-        target = *primaries;
-      }
-      std::vector<std::size_t> victims;
-      for (std::size_t i = 0; i < n; ++i)
-        if (contains(target, names[i])) victims.push_back(i);
-      if (victims.empty()) return infrastructure("none of the targets is a node of the cluster: " + join(target));
-      grudge = isolate(n, victims, direction);
+      if (primaries && victims->size() == n)
+        return infrastructure("every node is primary now, so no cut sets them apart");
+      grudge = primaries ? apart(n, *victims, direction) : isolate(n, *victims, direction);
+      break;
+    }
+    case Shape::majority_minority:
+      grudge = majority_minority(n, random, direction);
+      parameters.emplace_back("direction", options.text("direction"));
+      break;
+    case Shape::custom: {
+      const auto members = named_groups(options.texts("groups"), names);
+      if (!members) return tl::unexpected(members.error());
+      grudge = groups(n, *members);
+      parameters.emplace_back("groups", join(options.texts("groups"), "; "));
       break;
     }
     case Shape::majorities_ring:
@@ -423,7 +417,12 @@ Result<std::unique_ptr<ActiveFault>> Partition::resolve(const Parameters& option
       grudge = one_way(n, random);
       break;
   }
-  return make_cut(grudge, scene, std::move(parameters));
+  CutManner manner;
+  manner.reject = options.text("manner") == "reject";
+  manner.port = static_cast<int>(options.integer("port"));
+  if (manner.reject) parameters.emplace_back("manner", "reject");
+  if (manner.port > 0) parameters.emplace_back("port", std::to_string(manner.port));
+  return make_cut(grudge, scene, std::move(parameters), manner);
 }
 
 }  // namespace shaketable

@@ -66,6 +66,7 @@ NemesisOptions nemesis_options(const Plan& plan, const std::string& run) {
   options.longest_fault = plan.safety.longest_fault;
   options.allowed_hosts = plan.safety.allowed_hosts;
   options.max_faulty = plan.safety.max_faulty;
+  options.keep_quorum = plan.safety.keep_quorum;
   return options;
 }
 
@@ -146,6 +147,7 @@ class Run {
     nemesis_cluster_ = std::make_unique<Cluster>(make_cluster(nodes));
     NemesisOptions nemesis = nemesis_options(plan_, run_name());
     nemesis.primaries = [this] { return system_->primaries(); };
+    nemesis.system = [this](const std::string& node) { return system_->scripts(node); };
     nemesis_ = std::make_unique<Nemesis>(*nemesis_cluster_, std::move(nemesis));
     schedule_ = make_schedule(schedule_of(plan_), settings_.seed);
     const auto ready = nemesis_->prepare(schedule_);
@@ -431,7 +433,9 @@ Result<std::string> dry_run(const Plan& plan, std::uint64_t seed) {
   const Cluster cluster = make_cluster(nodes);  // nobody connects
   const System system(plan.system, cluster, plan.cluster.managed, plan.system_options);
   describe(out, system.planned_commands());
-  describe(out, planned_commands(nodes, nemesis_options(plan, "dry-run"), make_schedule(schedule_of(plan), seed)));
+  NemesisOptions options = nemesis_options(plan, "dry-run");
+  options.system = [&](const std::string& node) { return system.scripts(node); };
+  describe(out, planned_commands(nodes, options, make_schedule(schedule_of(plan), seed)));
   return out;
 }
 

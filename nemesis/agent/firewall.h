@@ -13,7 +13,7 @@ namespace shaketable::agent {
 class Firewall final : public Kind {
  public:
   std::string_view name() const override { return "firewall"; }
-  bool survives_reboot() const override { return false; }
+  bool survives_reboot(const Entry&) const override { return false; }
   Result<void> look(Entry& entry) const override;
   Result<std::unique_ptr<Armed>> arm(Entry& entry) const override;
   Fields prove(const Entry& entry) const override;

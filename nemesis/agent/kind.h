@@ -33,8 +33,8 @@ class Kind {
  public:
   virtual ~Kind() = default;
   virtual std::string_view name() const = 0;
-  // Whether a change outlives a reboot of the node.
-  virtual bool survives_reboot() const = 0;
+  // Whether the change outlives a reboot of the node.
+  virtual bool survives_reboot(const Entry& entry) const = 0;
   // Reads the state found into the entry's fields. Changes nothing. An error says why it cannot be done here.
   virtual Result<void> look(Entry& entry) const = 0;
   // Makes it ready; what the undo needs to know of it goes into the fields, and then into the journal.
@@ -43,6 +43,8 @@ class Kind {
   virtual Fields prove(const Entry& entry) const = 0;
   // From every state of the entry; may be called again. An error: it is in force still, or nobody could look.
   virtual Result<Undone> undo(const Entry& entry) const = 0;
+  // How long commit and undo may take; the lease is not over meanwhile. 0: less than any lease.
+  virtual Nanos patience() const { return Nanos(0); }
 };
 
 const std::vector<const Kind*>& kinds();

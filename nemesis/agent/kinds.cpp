@@ -1,11 +1,21 @@
-#include "nemesis/agent/firewall.h"
 #include "nemesis/agent/kind.h"
+
+#include "nemesis/agent/command.h"
+#include "nemesis/agent/firewall.h"
+#include "nemesis/agent/pressure.h"
+#include "nemesis/agent/processes.h"
 
 namespace shaketable::agent {
 
 const std::vector<const Kind*>& kinds() {
   static const Firewall firewall;
-  static const std::vector<const Kind*> all{&firewall};
+  static const Processes processes;
+  static const Freeze freeze;
+  static const DescriptorLimit descriptors;
+  static const Load load;
+  static const Fill fill;
+  static const Scripts scripts;
+  static const std::vector<const Kind*> all{&firewall, &processes, &freeze, &descriptors, &load, &fill, &scripts};
   return all;
 }
 

@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "nemesis/agent/facts.h"
@@ -62,6 +63,33 @@ Fields healed_fields(const Healed& healed) {
   if (!healed.reason.empty()) out.emplace_back("reason", healed.reason);
   for (const std::string& what : healed.undone) out.emplace_back("undone", what);
   return out;
+}
+
+// While we are at work ourselves the lease is not over: else the guard would undo what is being done. It goes back to
+// what it was afterwards; a controller that is gone is gone.
+class LongLease {
+ public:
+  explicit LongLease(Nanos patience) {
+    const auto end = lease_end();
+    const Nanos wanted = raw_now() + patience;
+    if (patience <= Nanos(0) || !end || *end <= raw_now() || *end >= wanted || !set_lease(wanted)) return;
+    before_ = end;
+    set_ = wanted;
+  }
+  ~LongLease() {
+    // One second, so that the controller whose thread waited for us can renew it.
+    if (before_ && lease_end() == set_) (void)set_lease(std::max(*before_, raw_now() + 1s)).has_value();
+  }
+  LongLease(const LongLease&) = delete;
+  LongLease& operator=(const LongLease&) = delete;
+
+ private:
+  std::optional<Nanos> before_, set_;
+};
+
+Nanos patience_of(const Entry& entry) {
+  const Kind* kind = find_kind(entry.kind);
+  return kind ? kind->patience() : Nanos(0);
 }
 
 }  // namespace
@@ -171,6 +199,7 @@ Result<Fields> Server::commit(const Fields& asked) {
     change.armed.reset();
     return infrastructure("the lease ran out before the commit");
   }
+  const LongLease longer(patience_of(change.entry));
   const Nanos begun = raw_now();
   const auto done = change.armed->commit();
   const Nanos ended = raw_now();
@@ -231,6 +260,7 @@ Result<Fields> Server::undo(const Fields& asked) {
     entry->fault = to_number(field(asked, "fault")).value_or(-1);
     entry->boot = boot_id();
   }
+  const LongLease longer(patience_of(*entry));
   const auto undone = undo_entry(*entry);
   if (!undone) return Failure(undone.error());
   if (undone->missing.empty()) {

@@ -52,7 +52,7 @@ Entry old_entry(const Journal& journal, const std::string& key) {
 Result<Undone> undo_entry(const Entry& entry) {
   const Kind* kind = find_kind(entry.kind);
   if (!kind) return infrastructure("this agent does not know how to undo \"" + entry.kind + "\"");
-  if (entry.boot != boot_id() && !kind->survives_reboot()) {
+  if (entry.boot != boot_id() && !kind->survives_reboot(entry)) {
     Undone undone;
     undone.note = "the node was rebooted since, and it went with that";
     return undone;

@@ -68,6 +68,7 @@ struct SafetyPlan {
   Nanos longest_fault = std::chrono::minutes(5);  // hard maximum, whatever is renewed
   std::vector<std::string> allowed_hosts;         // empty: the plan's own nodes
   std::optional<int> max_faulty;                  // nodes with a fault at once
+  bool keep_quorum = false;                       // a majority has no fault, whatever overlaps
 };
 
 struct CheckPlan {

@@ -56,6 +56,7 @@ void read_safety(Fields& top, Plan& plan) {
   fields.duration("lease", safety.lease, {1, 3600});
   fields.duration("longest_fault", safety.longest_fault, {1, kDay});
   fields.texts("allowed_hosts", safety.allowed_hosts);
+  fields.boolean("keep_quorum", safety.keep_quorum);
   int max_faulty = 0;
   fields.integer("max_faulty", max_faulty, {1, 256});
   if (const YamlEntry* most = entry->value->find("max_faulty"); most && most->value->kind == YamlKind::scalar)

@@ -23,6 +23,7 @@ struct FakeNodes {
   std::uint64_t dropped = 5;                 // packets, in each family
   std::vector<std::string> leftovers;        // nodes on which heal() finds something
   bool ipv6 = true;
+  std::map<std::string, NodeChange> asked;  // the last change of each node
 
   void note(const std::string& what) {
     std::lock_guard lock(mutex);
@@ -77,7 +78,13 @@ class FakeNodeSide final : public NodeSide {
     if (auto ok = does("renew"); !ok) return tl::unexpected(ok.error());
     return std::string();
   }
-  Result<void> arm(const NodeChange& change, Nanos) override { return does("arm", change.fault); }
+  Result<void> arm(const NodeChange& change, Nanos) override {
+    {
+      std::lock_guard lock(nodes_.mutex);
+      nodes_.asked[spec_.name] = change;
+    }
+    return does("arm", change.fault);
+  }
   Result<void> commit(const NodeChange& change, std::chrono::steady_clock::time_point, const Clock& clock,
                       CommitTimes& times) override {
     times.earliest = times.latest = clock.now();
@@ -92,7 +99,7 @@ class FakeNodeSide final : public NodeSide {
   Result<NodeProof> proof(const std::string& key) override {
     if (auto ok = does("proof", std::stoll(key.substr(key.rfind('.') + 1))); !ok) return tl::unexpected(ok.error());
     NodeProof proof;
-    proof.values = {{"dropped4", std::to_string(nodes_.dropped)}};
+    proof.values = {{"dropped4", std::to_string(nodes_.dropped)}, {"bit", nodes_.dropped > 0 ? "yes" : "no"}};
     if (nodes_.ipv6) proof.values.emplace_back("dropped6", std::to_string(nodes_.dropped));
     return proof;
   }

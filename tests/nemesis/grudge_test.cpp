@@ -149,6 +149,35 @@ TEST_CASE("one-way: the deaf are heard by those they do not hear") {
   });
 }
 
+TEST_CASE("majority-minority: two groups and the minority is the one that is hit") {
+  for_sizes_and_seeds(Shape::majority_minority, [](std::size_t n, Random& random) {
+    const Grudge grudge = majority_minority(n, random);
+    check_well_formed(grudge, n);
+    CHECK(grudge.hit.size() * 2 < n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool minority = std::binary_search(grudge.hit.begin(), grudge.hit.end(), i);
+      CHECK(heard_by(grudge, i).size() == (minority ? grudge.hit.size() : n - grudge.hit.size()));
+    }
+  });
+}
+
+TEST_CASE("apart: a group that is named hears itself") {
+  const std::vector<std::string> names{"n1", "n2", "n3", "n4"};
+  CHECK(describe(apart(4, {0, 3}), names) == "n1 n4 deaf to n2 n3; n2 n3 deaf to n1 n4");
+  CHECK(describe(apart(4, {0, 3}, Direction::in), names) == "n1 n4 deaf to n2 n3");
+  CHECK(apart(4, {0, 3}).hit == std::vector<std::size_t>{0, 3});
+}
+
+TEST_CASE("custom groups: who is in none hears all and who is in two hears both") {
+  const std::vector<std::string> names{"n1", "n2", "n3", "n4", "n5"};
+  const Grudge grudge = groups(5, {{0, 1}, {2, 3, 4}});
+  CHECK(describe(grudge, names) == "n1 n2 deaf to n3 n4 n5; n3 n4 n5 deaf to n1 n2");
+  CHECK(grudge.hit == std::vector<std::size_t>{0, 1});
+  CHECK(describe(groups(5, {{0}, {1}}), names) == "n1 deaf to n2; n2 deaf to n1");
+  CHECK(describe(groups(5, {{0, 1, 2}, {2, 3, 4}}), names) == "n1 n2 deaf to n4 n5; n4 n5 deaf to n1 n2");
+  CHECK(groups(5, {{0, 1, 2, 3, 4}}).cuts_nothing());
+}
+
 TEST_CASE("the same seed makes the same grudge; seeds make different ones") {
   std::set<std::vector<std::size_t>> seen;
   for (int seed = 0; seed < kSeeds; ++seed) {
@@ -168,5 +197,5 @@ TEST_CASE("a grudge in words") {
 
 TEST_CASE("names of shapes go both ways") {
   for (const std::string& name : shape_names()) CHECK(to_string(shape_named(name)) == name);
-  CHECK(shape_names().size() == 5);
+  CHECK(shape_names().size() == 8);
 }

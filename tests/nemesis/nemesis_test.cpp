@@ -331,14 +331,44 @@ TEST_CASE("the control path comes before what is dropped, in its own family") {
 }
 
 TEST_CASE("the catalogue describes what a plan can write") {
-  REQUIRE(faults().size() == 1);
+  std::vector<std::string> names;
+  for (const FaultInfo& info : faults()) {
+    names.push_back(info.name);
+    CHECK(find_fault(info.name) != nullptr);
+    CHECK_FALSE(info.about.empty());
+  }
+  CHECK(names == std::vector<std::string>{"partition", "pause", "kill", "stop", "restart", "freeze", "cpu", "memory",
+                                          "disk-full", "fd", "command"});
   const FaultInfo& info = faults().front();
-  CHECK(info.name == "partition");
   CHECK(info.main_parameter == "shape");
   Parameters fallback(info.parameters);
   CHECK(fallback.texts("shape") == std::vector<std::string>{"halves"});
   CHECK(fallback.texts("target") == std::vector<std::string>{"random"});
   CHECK(fallback.text("direction") == "both");
-  CHECK(find_fault("partition") != nullptr);
   CHECK(find_fault("partitions") == nullptr);
+}
+
+TEST_CASE("keep_quorum counts all faults in force") {
+  Fixture f;
+  f.options.keep_quorum = true;
+  REQUIRE(f.run({partition(1, 0s, 10s, "isolate", {"n1", "n2"}), partition(2, 2s, 3s, "isolate", {"n3"}),
+                 partition(3, 4s, 1s, "isolate", {"n1"})})
+              .has_value());
+  CHECK(f.log.of(1).bit == true);
+  CHECK(f.log.of(2).notes.find("3 of 5 nodes would be faulty at once, and keep_quorum") != std::string::npos);
+  CHECK(f.log.of(3).bit == true);
+  CHECK(f.nodes.called("arm 2").empty());
+}
+
+TEST_CASE("a cut may refuse instead of dropping, and be of one port") {
+  ControlPath control;
+  control.client = "10.0.0.254";
+  const std::string reject = cut_rules("r", 1, control, false, {"10.0.0.2"}, {true, 0});
+  CHECK(reject.find("-A SHAKETABLE-IN-1 -s 10.0.0.2 -p tcp -j REJECT --reject-with tcp-reset\n"
+                    "-A SHAKETABLE-IN-1 -s 10.0.0.2 -j REJECT --reject-with icmp-admin-prohibited\n") !=
+        std::string::npos);
+  const std::string port = cut_rules("r", 1, control, true, {"fd00::2"}, {false, 2380});
+  CHECK(port.find("-A SHAKETABLE-IN-1 -s fd00::2 -p tcp -m multiport --ports 2380 -j DROP\n"
+                  "-A SHAKETABLE-IN-1 -s fd00::2 -p udp -m multiport --ports 2380 -j DROP\n") != std::string::npos);
+  CHECK(port.find("-s fd00::2 -j DROP") == std::string::npos);
 }

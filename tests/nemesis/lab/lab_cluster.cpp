@@ -102,9 +102,9 @@ std::string LabCluster::traces(std::size_t node) {
       node,
       "for t in iptables ip6tables iptables-legacy ip6tables-legacy; do $t -S 2>/dev/null | grep SHAKETABLE | sed "
       "\"s/^/$t /\"; done; ls -d /run/shaketable-nemesis /var/lib/shaketable/node 2>/dev/null; for p in /proc/[0-9]*; "
-      "do case \"$(tr '\\0' ' ' 2>/dev/null <$p/cmdline)\" in 'shaketable-agent "
-      "guard'*|iptables-restore*|ip6tables-restore*) echo "
-      "process ${p#/proc/};; esac; done; true");
+      "do case \"$(tr '\\0' ' ' 2>/dev/null <$p/cmdline)\" in 'shaketable-agent guard'*|ip*tables-restore*) echo "
+      "process ${p#/proc/};; esac; case \"$(cat $p/comm 2>/dev/null)\" in shaketable-load) echo load ${p#/proc/};; "
+      "esac; done; ls -A /var/lib | grep shaketable-fill; true");
 }
 
 std::string LabCluster::traces() {

@@ -1,0 +1,41 @@
+#pragma once
+// Faults that do one thing to each of their nodes, by one kind of the agent's: the families of processes, resources and
+// commands. A fault of these is a description and what the agent is asked.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nemesis/agent/protocol.h"
+#include "nemesis/fault.h"
+
+namespace shaketable {
+
+class NodeFault : public Fault {
+ public:
+  explicit NodeFault(FaultInfo info) : info_(std::move(info)) {}
+  const FaultInfo& info() const override { return info_; }
+  Result<void> check(const Parameters& options, const std::vector<std::string>& nodes) const override;
+  Result<std::unique_ptr<ActiveFault>> resolve(const Parameters& options, const Scene& scene,
+                                               Random& random) const override;
+
+ protected:
+  struct Ask {
+    std::string kind;
+    agent::Fields arguments;
+    std::string text;  // "etcd is stopped by SIGSTOP": goes before "on n1 n3"
+  };
+  // Beside the targets; errors are bad_input.
+  virtual Result<void> check_options(const Parameters& options) const;
+  virtual Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const = 0;
+
+ private:
+  FaultInfo info_;
+};
+
+// The three families; each lives for ever.
+const std::vector<const Fault*>& process_faults();   // pause, kill, stop, restart, freeze
+const std::vector<const Fault*>& resource_faults();  // cpu, memory, disk-full, fd
+const Fault& command_fault();
+
+}  // namespace shaketable

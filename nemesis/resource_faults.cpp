@@ -1,0 +1,175 @@
+// What a node has: CPU time, memory, room on its disk, files a process may open. And whatever else a plan can do
+// itself.
+
+#include <fmt/format.h>
+
+#include "base/duration.h"
+#include "nemesis/node_fault.h"
+#include "nemesis/targets.h"
+
+namespace shaketable {
+namespace {
+
+ParameterSpec parameter(const std::string& name, ParameterType type, const std::string& about,
+                        const std::string& fallback, ParameterValue value) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = type;
+  spec.about = about;
+  spec.fallback = fallback;
+  spec.value = std::move(value);
+  return spec;
+}
+
+FaultInfo info_of(const std::string& name, const std::string& about, std::vector<ParameterSpec> own) {
+  FaultInfo info;
+  info.name = name;
+  info.about = about;
+  info.main_parameter = "target";
+  info.parameters = {target_parameter("one", "one, minority, majority, all, primaries, random 2, … or names of nodes")};
+  for (ParameterSpec& spec : own) info.parameters.push_back(std::move(spec));
+  return info;
+}
+
+Result<SystemScripts> system_of(const Scene& scene, std::size_t node) {
+  if (!scene.system) return SystemScripts();
+  return scene.system(scene.nodes[node].name);
+}
+
+class Cpu final : public NodeFault {
+ public:
+  Cpu()
+      : NodeFault(info_of("cpu", "processes that take CPU time", {[] {
+                            ParameterSpec spec =
+                                parameter("workers", ParameterType::integer,
+                                          "how many; 0: as many as the node has CPUs", "0", std::int64_t{0});
+                            spec.minimum = 0;
+                            spec.maximum = 256;
+                            return spec;
+                          }()})) {}
+
+ private:
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t) const override {
+    const std::int64_t workers = options.integer("workers");
+    return Ask{"load",
+               {{"what", "cpu"}, {"workers", std::to_string(workers)}},
+               workers == 0 ? "every CPU is kept busy" : fmt::format("{} CPUs are kept busy", workers)};
+  }
+};
+
+class Memory final : public NodeFault {
+ public:
+  Memory()
+      : NodeFault(info_of("memory", "a process that holds memory", {[] {
+                            ParameterSpec spec =
+                                parameter("size", ParameterType::size, "how much", "256MiB", std::uint64_t{256} << 20);
+                            spec.minimum = 4096;
+                            return spec;
+                          }()})) {}
+
+ private:
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t) const override {
+    const std::uint64_t size = options.size("size");
+    return Ask{"load",
+               {{"what", "memory"}, {"bytes", std::to_string(size)}},
+               fmt::format("{} of memory are held", format_size(size))};
+  }
+};
+
+class DiskFull final : public NodeFault {
+ public:
+  DiskFull()
+      : NodeFault(info_of(
+            "disk-full", "a file that takes all the room of a disk",
+            {parameter("path", ParameterType::text, "a directory on that disk", "the system's data", std::string()),
+             parameter("leave", ParameterType::size, "how much stays free", "0", std::uint64_t{0})})) {}
+
+ private:
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+    std::string path = options.text("path");
+    if (path.empty()) {
+      auto system = system_of(scene, node);
+      if (!system) return tl::unexpected(system.error());
+      path = system->data;
+    }
+    if (path.empty())
+      return bad_input("disk-full: neither the plan (path) nor the system's file (data) names a directory");
+    return Ask{"fill",
+               {{"path", path}, {"leave", std::to_string(options.size("leave"))}},
+               fmt::format("the disk of {} is full", path)};
+  }
+};
+
+class Descriptors final : public NodeFault {
+ public:
+  Descriptors()
+      : NodeFault(info_of("fd", "the system's processes can open no more files and connections",
+                          {parameter("pids", ParameterType::text, "a script that prints the pids it is for, one a line",
+                                     "the system's", std::string())})) {}
+
+ private:
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+    std::string pids = options.text("pids");
+    if (pids.empty()) {
+      auto system = system_of(scene, node);
+      if (!system) return tl::unexpected(system.error());
+      pids = system->pids;
+    }
+    if (pids.empty())
+      return bad_input("fd: neither the plan nor the system's file says how to find the processes (pids)");
+    return Ask{"fd-limit", {{"pids", pids}}, "its processes can open no more files"};
+  }
+};
+
+class CommandFault final : public NodeFault {
+ public:
+  CommandFault()
+      : NodeFault([] {
+          FaultInfo info = info_of("command", "scripts of the plan: apply, undo, proof", {});
+          info.main_parameter.clear();
+          for (const char* name : {"apply", "undo"}) {
+            ParameterSpec spec;
+            spec.name = name;
+            spec.type = ParameterType::text;
+            spec.about = std::string(name) == "apply"
+                             ? "what is done; exit code 0 within 20s"
+                             : "takes it back, from whatever came of apply; exit code 0 within 45s";
+            spec.required = true;
+            info.parameters.push_back(std::move(spec));
+          }
+          info.parameters.push_back(
+              parameter("proof", ParameterType::text, "exit code 0: it bites", "none: not proved", std::string()));
+          return info;
+        }()) {}
+
+ private:
+  Result<void> check_options(const Parameters& options) const override {
+    for (const char* name : {"apply", "undo"})
+      if (!options.has(name) || options.text(name).empty())
+        return bad_input(fmt::format("command: {} must be a script", name));
+    return {};
+  }
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t) const override {
+    return Ask{"command",
+               {{"apply", options.text("apply")}, {"undo", options.text("undo")}, {"proof", options.text("proof")}},
+               "the plan's command is applied"};
+  }
+};
+
+}  // namespace
+
+const std::vector<const Fault*>& resource_faults() {
+  static const Cpu cpu;
+  static const Memory memory;
+  static const DiskFull disk_full;
+  static const Descriptors descriptors;
+  static const std::vector<const Fault*> all{&cpu, &memory, &disk_full, &descriptors};
+  return all;
+}
+
+const Fault& command_fault() {
+  static const CommandFault command;
+  return command;
+}
+
+}  // namespace shaketable

@@ -1,0 +1,252 @@
+// Every kind that needs no node of its own, on processes that this test starts.
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "nemesis/agent/kind.h"
+#include "nemesis/agent/process.h"
+#include "nemesis/agent/processes.h"
+#include "nemesis/agent/system.h"
+
+using namespace shaketable;
+using namespace shaketable::agent;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A daemon that is nobody's child, killed at the end.
+struct Daemon {
+  Daemon() : file("/tmp/shaketable-kinds-" + std::to_string(getpid())) {
+    start = "sleep 300 </dev/null >/dev/null 2>&1 & echo $! >" + file;
+    pids = "pid=$(cat " + file + ") && kill -0 $pid 2>/dev/null && echo $pid; true";
+    REQUIRE(run_script(start, 5s).code == 0);
+    REQUIRE(find_processes(pids).has_value());
+  }
+  ~Daemon() {
+    if (const auto found = find_processes(pids))
+      for (const ProcessName& process : *found) signal_process(process, SIGKILL);
+    unlink(file.c_str());
+  }
+  ProcessName name() const { return find_processes(pids).value().front(); }
+  char state() const { return look_at(name().pid)->state; }
+  std::string file, start, pids;
+};
+
+Entry entry_of(const std::string& kind, Fields fields) {
+  Entry entry;
+  entry.key = "test." + std::to_string(getpid());
+  entry.kind = kind;
+  entry.fault = 1;
+  entry.boot = boot_id();
+  entry.fields = std::move(fields);
+  return entry;
+}
+
+struct Applied {
+  Applied(const std::string& kind_name, Fields fields)
+      : kind(*find_kind(kind_name)), entry(entry_of(kind_name, fields)) {
+    auto looked = kind.look(entry);
+    if (!looked) FAIL(looked.error().message);
+    auto armed = kind.arm(entry);
+    if (!armed) FAIL(armed.error().message);
+    // The journal is all that an undo has.
+    entry = parse_entry(entry.key, to_text(entry)).value();
+    if (auto done = (*armed)->commit(); !done) FAIL(done.error().message);
+    entry.state = EntryState::applied;
+  }
+  std::string proved(const std::string& name) const { return std::string(field(kind.prove(entry), name)); }
+  void undo() const {
+    const auto undone = kind.undo(entry);
+    if (!undone) FAIL(undone.error().message);
+    CHECK(undone->missing.empty());
+  }
+  const Kind& kind;
+  Entry entry;
+};
+
+std::string refusal(const std::string& kind, Fields fields) {
+  Entry entry = entry_of(kind, std::move(fields));
+  const auto looked = find_kind(kind)->look(entry);
+  return looked ? "" : looked.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("pause: stands still and goes on; undone twice is as good as once") {
+  Daemon daemon;
+  const Applied pause("process", {{"action", "pause"}, {"pids", daemon.pids}});
+  CHECK(daemon.state() == 'T');
+  CHECK(pause.proved("bit") == "yes");
+  CHECK(refusal("process", {{"action", "pause"}, {"pids", daemon.pids}}).find("stands still already") !=
+        std::string::npos);
+  pause.undo();
+  CHECK(daemon.state() == 'S');
+  CHECK(pause.proved("bit") == "no");
+  pause.undo();
+}
+
+TEST_CASE("pause: a process of the same pid and another start is never touched") {
+  Daemon daemon;
+  Entry entry = entry_of("process", {{"action", "pause"}});
+  ProcessName other = daemon.name();
+  ++other.start;
+  set_field(entry.fields, "processes", to_text(std::vector<ProcessName>{other}));
+  auto armed = find_kind("process")->arm(entry);
+  REQUIRE(armed.has_value());
+  CHECK_FALSE((*armed)->commit().has_value());
+  CHECK(daemon.state() == 'S');
+}
+
+TEST_CASE("kill and stop: gone, and started again by the undo") {
+  Daemon daemon;
+  const std::string action = GENERATE("kill", "stop");
+  const ProcessName before = daemon.name();
+  const Applied kill("process", {{"action", action}, {"pids", daemon.pids}, {"start", daemon.start}});
+  for (int i = 0; i < 200 && alive(before); ++i) usleep(10'000);
+  CHECK_FALSE(alive(before));
+  CHECK(kill.proved("bit") == "yes");
+  kill.undo();
+  CHECK_FALSE(daemon.name() == before);
+  const ProcessName after = daemon.name();
+  kill.undo();  // it runs: nothing is started
+  CHECK(daemon.name() == after);
+}
+
+TEST_CASE("restart: another process at once") {
+  Daemon daemon;
+  const ProcessName before = daemon.name();
+  const Applied restart("process", {{"action", "restart"}, {"pids", daemon.pids}, {"start", daemon.start}});
+  CHECK_FALSE(daemon.name() == before);
+  CHECK(restart.proved("bit") == "yes");
+  restart.undo();
+}
+
+TEST_CASE("kill: planned and never committed leaves the process alone") {
+  Daemon daemon;
+  Entry entry = entry_of("process", {{"action", "kill"}, {"pids", daemon.pids}, {"start", daemon.start}});
+  const ProcessName before = daemon.name();
+  REQUIRE(find_kind("process")->look(entry).has_value());
+  REQUIRE(find_kind("process")->undo(entry).has_value());
+  CHECK(daemon.name() == before);
+}
+
+TEST_CASE("kill: a start that fails is not clean") {
+  Daemon daemon;
+  const Applied kill("process", {{"action", "kill"}, {"pids", daemon.pids}, {"start", "echo no room >&2; exit 1"}});
+  const auto undone = kill.kind.undo(kill.entry);
+  REQUIRE_FALSE(undone.has_value());
+  CHECK(undone.error().message == "it could not be started again: exit code 1: no room");
+}
+
+TEST_CASE("processes: what cannot be done is refused with the reason") {
+  CHECK(refusal("process", {{"action", "pause"}, {"pids", "true"}}).find("it does not run here") != std::string::npos);
+  CHECK(refusal("process", {{"action", "pause"}, {"pids", "echo 1"}}).find("it does not run here") !=
+        std::string::npos);
+  CHECK(refusal("process", {{"action", "kill"}, {"pids", "echo 2"}}).find("how to start it") != std::string::npos);
+  CHECK(refusal("process", {{"action", "pause"}, {"pids", "echo lost >&2; exit 3"}}).find("exit code 3: lost") !=
+        std::string::npos);
+  CHECK(refusal("process", {{"action", "maim"}, {"pids", "echo 2"}}).find("maim") != std::string::npos);
+}
+
+TEST_CASE("freeze: no CPU time, thawed and back in its group; or refused with the reason") {
+  Daemon daemon;
+  daemon.start = "(while :; do :; done) </dev/null >/dev/null 2>&1 & echo $! >" + daemon.file;
+  signal_process(daemon.name(), SIGKILL);
+  REQUIRE(run_script(daemon.start, 5s).code == 0);
+  Entry entry = entry_of("freeze", {{"pids", daemon.pids}});
+  if (const auto looked = find_kind("freeze")->look(entry); !looked) {
+    CHECK(looked.error().message.find("group") != std::string::npos);
+    WARN("freeze was refused: " << looked.error().message);
+    return;
+  }
+  if (geteuid() != 0) {
+    WARN("skipped: freezing needs root");
+    return;
+  }
+  const std::string home = read_file("/proc/" + std::to_string(daemon.name().pid) + "/cgroup").value();
+  const Applied freeze("freeze", {{"pids", daemon.pids}});
+  CHECK(freeze.proved("bit") == "yes");
+  const auto used = [&] { return read_file("/proc/" + std::to_string(daemon.name().pid) + "/schedstat").value(); };
+  const std::string before = used();
+  usleep(300'000);
+  CHECK(used() == before);
+  freeze.undo();
+  CHECK(read_file("/proc/" + std::to_string(daemon.name().pid) + "/cgroup").value() == home);
+  CHECK_FALSE(exists(std::string(field(freeze.entry.fields, "groups"))));
+  CHECK(freeze.proved("bit") == "no");
+}
+
+TEST_CASE("fd-limit: no more files, and the old limit again") {
+  Daemon daemon;
+  const pid_t pid = daemon.name().pid;
+  rlimit before{}, now{};
+  REQUIRE(prlimit(pid, RLIMIT_NOFILE, nullptr, &before) == 0);
+  const Applied limit("fd-limit", {{"pids", daemon.pids}});
+  REQUIRE(prlimit(pid, RLIMIT_NOFILE, nullptr, &now) == 0);
+  CHECK(now.rlim_cur == 3);  // stdin, stdout and stderr are open
+  CHECK(limit.proved("bit") == "yes");
+  limit.undo();
+  REQUIRE(prlimit(pid, RLIMIT_NOFILE, nullptr, &now) == 0);
+  CHECK(now.rlim_cur == before.rlim_cur);
+  CHECK(limit.proved("bit") == "no");
+}
+
+TEST_CASE("load: CPU time is taken by as many processes as asked") {
+  const Applied load("load", {{"what", "cpu"}, {"workers", "2"}});
+  const auto processes = to_processes(field(load.entry.fields, "processes"));
+  REQUIRE(processes.size() == 2);
+  for (int i = 0; i < 500 && load.proved("bit") != "yes"; ++i) usleep(10'000);
+  CHECK(load.proved("bit") == "yes");
+  CHECK(load.proved("alive") == "2");
+  load.undo();
+  for (const ProcessName& process : processes) CHECK_FALSE(alive(process));
+}
+
+TEST_CASE("load: memory is held, and more than there is is refused") {
+  const Applied load("load", {{"what", "memory"}, {"bytes", "33554432"}});
+  for (int i = 0; i < 500 && load.proved("bit") != "yes"; ++i) usleep(10'000);
+  CHECK(load.proved("bit") == "yes");
+  load.undo();
+  CHECK(load.proved("alive") == "0");
+  CHECK(refusal("load", {{"what", "memory"}, {"bytes", "1125899906842624"}}).find("MiB left") != std::string::npos);
+}
+
+TEST_CASE("load: what was armed and never committed ends by itself") {
+  Entry entry = entry_of("load", {{"what", "cpu"}, {"workers", "1"}});
+  std::vector<ProcessName> processes;
+  {
+    auto armed = find_kind("load")->arm(entry);
+    REQUIRE(armed.has_value());
+    processes = to_processes(field(entry.fields, "processes"));
+    REQUIRE(processes.size() == 1);
+    CHECK(alive(processes[0]));
+  }
+  for (int i = 0; i < 500 && alive(processes[0]); ++i) usleep(10'000);
+  CHECK_FALSE(alive(processes[0]));
+}
+
+TEST_CASE("command: apply and proof and undo") {
+  const std::string file = "/tmp/shaketable-command-" + std::to_string(getpid());
+  const Applied command("command", {{"apply", "echo x >" + file}, {"undo", "rm -f " + file}, {"proof", "cat " + file}});
+  CHECK(command.proved("bit") == "yes");
+  CHECK(command.proved("said") == "x");
+  command.undo();
+  CHECK(command.proved("bit") == "no");
+  CHECK_FALSE(exists(file));
+  CHECK(refusal("command", {{"apply", "true"}, {"undo", ""}}) == "a command needs apply and undo");
+  Entry failing = entry_of("command", {{"apply", "echo why >&2; exit 4"}, {"undo", "false"}});
+  CHECK((*find_kind("command")->arm(failing))->commit().error().message == "apply: exit code 4: why");
+  CHECK_FALSE(find_kind("command")->undo(failing).has_value());
+}
+
+TEST_CASE("what outlives a reboot") {
+  CHECK_FALSE(find_kind("firewall")->survives_reboot(entry_of("firewall", {})));
+  CHECK_FALSE(find_kind("process")->survives_reboot(entry_of("process", {{"action", "pause"}})));
+  CHECK(find_kind("process")->survives_reboot(entry_of("process", {{"action", "kill"}})));
+  CHECK(find_kind("fill")->survives_reboot(entry_of("fill", {})));
+  CHECK_FALSE(find_kind("load")->survives_reboot(entry_of("load", {})));
+  CHECK(find_kind("of a newer version") == nullptr);
+}

@@ -1,0 +1,213 @@
+// Faults of processes, resources and commands on real nodes: seen to bite, seen to be gone.
+
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "nemesis/node_fault.h"
+#include "tests/nemesis/lab/lab_cluster.h"
+
+using namespace shaketable;
+using namespace shaketable::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A system that writes whether it could open a file, 20 times a second: the last line of /tmp/beat, "TIME ok" or "TIME
+// why".
+constexpr const char* kStart = R"sh(
+[ -r /tmp/daemon.pid ] && kill -0 "$(cat /tmp/daemon.pid)" 2>/dev/null && exit 0
+setsid perl -e '$| = 1; open L, ">>", "/tmp/beat"; L->autoflush(1); use IO::Handle; use Time::HiRes qw(time sleep);
+  while (1) { my $ok = open(F, "<", "/dev/null") ? "ok" : "$!"; close F; printf L "%.3f %s\n", time, $ok; sleep 0.05 }' \
+  </dev/null >/dev/null 2>&1 &
+echo $! >/tmp/daemon.pid
+sleep 0.3
+)sh";
+constexpr const char* kPids = "pid=$(cat /tmp/daemon.pid) && kill -0 $pid 2>/dev/null && echo $pid; true";
+
+struct Working {
+  Working(LabCluster& lab_, const std::string& name, std::vector<std::string> target,
+          const std::vector<std::pair<std::string, ParameterValue>>& more = {})
+      : lab(lab_), cluster(lab.connect()), nemesis(cluster, options()) {
+    for (std::size_t i = 0; i < lab.specs().size(); ++i) lab.run(i, kStart);
+    ScheduledFault fault;
+    fault.id = 1;
+    fault.lasts = 60s;
+    fault.fault = name;
+    fault.options = Parameters(find_fault(name)->info().parameters);
+    fault.options.set("target", std::move(target));
+    for (const auto& [parameter, value] : more) fault.options.set(parameter, value);
+    schedule = {fault};
+    const auto prepared = nemesis.prepare(schedule);
+    if (!prepared) FAIL(prepared.error().message);
+    thread =
+        std::jthread([this](std::stop_token stop) { ended = nemesis.run(schedule, clock, clock.now(), log, stop); });
+  }
+  ~Working() {
+    for (std::size_t i = 0; i < lab.specs().size(); ++i)
+      lab.try_run(i, "kill -KILL $(cat /tmp/daemon.pid); rm -f /tmp/daemon.pid /tmp/beat");
+  }
+  static NemesisOptions options() {
+    NemesisOptions options = lab_options();
+    options.system = [](const std::string&) -> Result<SystemScripts> {
+      return SystemScripts{kPids, kStart, "/var/lib"};
+    };
+    return options;
+  }
+  FaultReport applied() {
+    if (!log.wait_until_applied(20s)) FAIL("not applied: " << log.last().notes);
+    return log.last();
+  }
+  FaultReport stop() {
+    thread.request_stop();
+    thread.join();
+    const FaultReport report = log.last();
+    INFO(report.notes);
+    for (const NodeReport& node : report.nodes) UNSCOPED_INFO(node.node << ": " << node.notes);
+    CHECK(ended.has_value());
+    CHECK(report.undone == Undone::verified);
+    for (const NodeCleanliness& node : nemesis.heal_all()) {
+      INFO(node.node << ": " << node.reason);
+      CHECK(node.state == Cleanliness::clean);
+      CHECK(node.undone.empty());
+    }
+    CHECK(lab.traces() == "");
+    return report;
+  }
+  // Whether the daemon of a node has written something within the last half second, and what.
+  std::string beat(std::size_t node) {
+    return lab.run(node,
+                   "read_it() { tail -n 1 /tmp/beat; }; a=$(read_it); sleep 0.5; b=$(read_it); "
+                   "[ \"$a\" = \"$b\" ] && echo silent || echo \"$b\" | cut -d' ' -f2-");
+  }
+  LabCluster& lab;
+  Cluster cluster;
+  Nemesis nemesis;
+  std::vector<ScheduledFault> schedule;
+  SteadyClock clock;
+  KeptLog log;
+  Result<void> ended;
+  std::jthread thread;
+};
+
+std::int64_t number(const NodeReport& node, const std::string& name) {
+  for (const auto& [key, value] : node.proof)
+    if (key == name) return std::get<std::int64_t>(value);
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("pause: silent on its nodes and no others; goes on afterwards") {
+  SKIP_WITHOUT_LAB();
+  Working work(LabCluster::get(), "pause", {"n1", "n3"});
+  CHECK(work.applied().targets == std::vector<std::string>{"n1", "n3"});
+  CHECK(work.beat(0) == "silent\n");
+  CHECK(work.beat(1) == "ok\n");
+  CHECK(work.beat(2) == "silent\n");
+  const std::string pid = work.lab.run(0, "cat /tmp/daemon.pid");
+  CHECK(work.stop().bit == true);
+  CHECK(work.beat(0) == "ok\n");
+  CHECK(work.lab.run(0, "cat /tmp/daemon.pid") == pid);
+}
+
+TEST_CASE("kill and stop: gone, and started again by the undo") {
+  SKIP_WITHOUT_LAB();
+  for (const std::string name : {"kill", "stop"}) {
+    INFO(name);
+    Working work(LabCluster::get(), name, {"n2"});
+    const std::string pid = work.lab.run(1, "cat /tmp/daemon.pid");
+    work.applied();
+    CHECK(work.beat(1) == "silent\n");
+    CHECK_FALSE(work.lab.try_run(1, "kill -0 " + pid).succeeded());
+    CHECK(work.stop().bit == true);
+    CHECK(work.beat(1) == "ok\n");
+    CHECK(work.lab.run(1, "cat /tmp/daemon.pid") != pid);
+  }
+}
+
+TEST_CASE("restart: another process at once") {
+  SKIP_WITHOUT_LAB();
+  Working work(LabCluster::get(), "restart", {"n2"});
+  const std::string pid = work.lab.run(1, "cat /tmp/daemon.pid");
+  work.applied();
+  CHECK(work.beat(1) == "ok\n");
+  CHECK(work.lab.run(1, "cat /tmp/daemon.pid") != pid);
+  CHECK(work.stop().bit == true);
+}
+
+TEST_CASE("freeze: silent, or refused with the reason") {
+  SKIP_WITHOUT_LAB();
+  Working work(LabCluster::get(), "freeze", {"n2"});
+  if (!work.log.wait_until_applied(10s)) {
+    work.thread.request_stop();
+    work.thread.join();
+    const std::string notes = work.log.last().notes;
+    INFO(notes);
+    CHECK(notes.find("cgroup v2") != std::string::npos);
+    CHECK(work.beat(1) == "ok\n");
+    WARN("freeze was refused: " << notes);
+    return;
+  }
+  CHECK(work.beat(1) == "silent\n");
+  CHECK(work.stop().bit == true);
+  CHECK(work.beat(1) == "ok\n");
+}
+
+TEST_CASE("fd: not one more file, and files again") {
+  SKIP_WITHOUT_LAB();
+  Working work(LabCluster::get(), "fd", {"n2"});
+  work.applied();
+  CHECK(work.beat(1) == "Too many open files\n");
+  CHECK(work.beat(0) == "ok\n");
+  CHECK(work.stop().bit == true);
+  CHECK(work.beat(1) == "ok\n");
+}
+
+TEST_CASE("cpu: time is taken, and nobody takes it afterwards") {
+  SKIP_WITHOUT_LAB();
+  Working work(LabCluster::get(), "cpu", {"n2"}, {{"workers", std::int64_t{1}}});
+  work.applied();
+  CHECK(work.lab.run(1, "pgrep -c shaketable-load") == "1\n");
+  std::this_thread::sleep_for(1s);
+  const FaultReport report = work.stop();
+  CHECK(report.bit == true);
+  CHECK(number(report.nodes[0], "cpu_ms") > 0);
+}
+
+TEST_CASE("memory: it is held") {
+  SKIP_WITHOUT_LAB();
+  Working work(LabCluster::get(), "memory", {"n2"}, {{"size", std::uint64_t{64} << 20}});
+  work.applied();
+  std::this_thread::sleep_for(1s);
+  CHECK(work.lab.run(1, "grep VmRSS /proc/$(pgrep shaketable-load)/status | tr -dc 0-9").size() >= 5);
+  const FaultReport report = work.stop();
+  CHECK(report.bit == true);
+  CHECK(number(report.nodes[0], "resident_bytes") >= (60 << 20));
+}
+
+TEST_CASE("disk-full: nothing can be written while the lease is renewed, and then it can") {
+  SKIP_WITHOUT_LAB();
+  Working work(LabCluster::get(), "disk-full", {"n2"});
+  work.applied();
+  CHECK_FALSE(work.lab.try_run(1, "head -c 65536 /dev/zero >/var/lib/try && sync /var/lib/try").succeeded());
+  CHECK(work.lab.try_run(0, "head -c 65536 /dev/zero >/var/lib/try && rm /var/lib/try").succeeded());
+  // Longer than the lease.
+  std::this_thread::sleep_for(12s);
+  CHECK_FALSE(work.lab.try_run(1, "head -c 65536 /dev/zero >/var/lib/try && sync /var/lib/try").succeeded());
+  work.lab.run(1, "rm -f /var/lib/try");
+  CHECK(work.stop().bit == true);
+  CHECK(work.lab.try_run(1, "head -c 65536 /dev/zero >/var/lib/try && rm /var/lib/try").succeeded());
+  CHECK(work.lab.run(1, "ls -A /var/lib | grep shaketable-fill; true").empty());
+}
+
+TEST_CASE("command: the plan's own") {
+  SKIP_WITHOUT_LAB();
+  Working work(LabCluster::get(), "command", {"n2"},
+               {{"apply", std::string("echo here >/tmp/mine")},
+                {"undo", std::string("rm -f /tmp/mine")},
+                {"proof", std::string("cat /tmp/mine")}});
+  work.applied();
+  CHECK(work.lab.run(1, "cat /tmp/mine") == "here\n");
+  CHECK(work.stop().bit == true);
+  CHECK_FALSE(work.lab.try_run(1, "test -e /tmp/mine").succeeded());
+}
