@@ -246,7 +246,7 @@ FaultInfo make_info() {
   groups.name = "groups";
   groups.type = ParameterType::texts;
   groups.about = "custom: names of nodes that hear each other, a text a group: [n1 n2, n3 n4 n5]";
-  groups.fallback = "none";
+  groups.fallback = "no groups";
   groups.value = std::vector<std::string>();
   ParameterSpec manner;
   manner.name = "manner";

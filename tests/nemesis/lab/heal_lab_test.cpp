@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/random.h"
+#include "nemesis/faults.h"
 #include "nemesis/partition.h"
 #include "tests/nemesis/lab/lab_cluster.h"
 
@@ -124,6 +125,48 @@ TEST_CASE("a controller that waits to be killed", "[.]") {
   std::this_thread::sleep_for(120s);
 }
 
+// A system of one process a node, for faults of processes.
+constexpr const char* kStartSleeper =
+    "kill -0 $(cat /tmp/sleeper 2>/dev/null) 2>/dev/null && exit 0; setsid sleep 600 </dev/null >/dev/null 2>&1 & echo "
+    "$! >/tmp/sleeper";
+constexpr const char* kSleeperPids = "p=$(cat /tmp/sleeper) && kill -0 $p 2>/dev/null && echo $p; true";
+
+TEST_CASE("a controller with faults of every family in force", "[.]") {
+  const char* name = std::getenv(kLabVariable);
+  REQUIRE(name != nullptr);
+  LabCluster& lab = LabCluster::join(name);
+  Cluster cluster = lab.connect();
+  NemesisOptions options = lab_options(kLease);
+  options.system = [](const std::string&) -> Result<SystemScripts> {
+    return SystemScripts{kSleeperPids, kStartSleeper, "/var/lib"};
+  };
+  Nemesis nemesis(cluster, options);
+  std::vector<ScheduledFault> schedule = one_partition("halves", 60s);
+  for (const char* fault_name : {"cpu", "disk-full", "fd", "pause", "kill"}) {
+    ScheduledFault fault;
+    fault.id = static_cast<std::int64_t>(schedule.size() + 1);
+    fault.lasts = 60s;
+    fault.fault = fault_name;
+    fault.options = Parameters(find_fault(fault_name)->info().parameters);
+    const bool kill = std::string(fault_name) == "kill";
+    fault.options.set("target", kill ? std::vector<std::string>{"n4"} : std::vector<std::string>{"n1", "n2", "n3"});
+    schedule.push_back(std::move(fault));
+  }
+  if (const auto prepared = nemesis.prepare(schedule); !prepared) FAIL(prepared.error().message);
+  KeptLog log;
+  SteadyClock clock;
+  std::jthread thread([&](std::stop_token stop) { (void)nemesis.run(schedule, clock, clock.now(), log, stop); });
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (std::chrono::steady_clock::now() < deadline) {
+    const FaultReport last = log.last();
+    if (last.fault == "kill" && last.nodes.front().applied == Applied::done) break;
+    std::this_thread::sleep_for(20ms);
+  }
+  REQUIRE(log.last().nodes.front().applied == Applied::done);
+  REQUIRE(write(3, "applied\n", 8) == 8);
+  std::this_thread::sleep_for(120s);
+}
+
 TEST_CASE("a controller that cuts and undoes without a pause", "[.]") {
   const char* name = std::getenv(kLabVariable);
   REQUIRE(name != nullptr);
@@ -167,6 +210,32 @@ TEST_CASE("kill -9 at any moment of cutting and undoing: clean within the lease 
     INFO(lab.traces());
     CHECK(clean);
   }
+}
+
+TEST_CASE("kill -9 with faults of every family in force: all is undone within the lease and 2 s") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  for (std::size_t i = 0; i < lab.specs().size(); ++i) lab.run(i, kStartSleeper);
+  const auto state = [&](std::size_t node) { return lab.run(node, "cut -d' ' -f3 /proc/$(cat /tmp/sleeper)/stat"); };
+  Controller controller(lab.name(), "a controller with faults of every family in force");
+  REQUIRE(controller.applied());
+  for (std::size_t i = 0; i < 3; ++i) CHECK(state(i) == "T\n");
+  CHECK(lab.traces(0).find("load") != std::string::npos);
+  CHECK(lab.traces(0).find("shaketable-fill") != std::string::npos);
+  CHECK_FALSE(lab.try_run(3, "kill -0 $(cat /tmp/sleeper)").succeeded());
+  controller.kill_it();
+  const auto killed = std::chrono::steady_clock::now();
+  bool clean = false;
+  while (!clean && std::chrono::steady_clock::now() - killed < kLease + 2s) {
+    std::this_thread::sleep_for(100ms);
+    clean = lab.traces().empty();
+  }
+  INFO(lab.traces());
+  CHECK(clean);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(state(i) == "S\n");
+  CHECK(lab.run(0, "grep 'open files' /proc/$(cat /tmp/sleeper)/limits") ==
+        lab.run(4, "grep 'open files' /proc/$(cat /tmp/sleeper)/limits"));
+  for (std::size_t i = 0; i < lab.specs().size(); ++i) lab.run(i, "kill -KILL $(cat /tmp/sleeper); rm /tmp/sleeper");
 }
 
 TEST_CASE("kill -9 of the controller: the nodes undo it themselves within the lease and 2 s") {

@@ -231,6 +231,7 @@ std::vector<ScheduledFault> one_partition(const std::string& shape, Nanos lasts,
   fault.options = Parameters(find_fault("partition")->info().parameters);
   fault.options.set("shape", std::vector<std::string>{shape});
   fault.options.set("target", std::move(target));
+  if (shape == "custom") fault.options.set("groups", std::vector<std::string>{"n1 n2", "n3 n4"});
   fault.seed = seed;
   return {fault};
 }
@@ -239,6 +240,7 @@ NemesisOptions lab_options(Nanos lease) {
   NemesisOptions options;
   options.run = "lab-test";
   options.lease = lease;
+  options.primaries = []() -> Result<std::vector<std::string>> { return std::vector<std::string>{"n2", "n4"}; };
   return options;
 }
 

@@ -91,6 +91,45 @@ TEST_CASE("every shape bites on IPv4 and IPv6, and is gone afterwards") {
   for (const std::string& shape : shape_names()) see_it_bite_and_gone(lab, shape);
 }
 
+TEST_CASE("a cut that rejects bites as well, and tells the sender at once") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  auto schedule = one_partition("isolate", 60s, 3, {"n2"});
+  schedule[0].options.set("manner", std::string("reject"));
+  Working work(lab, schedule);
+  if (!work.prepared) FAIL(work.prepared.error().message);
+  REQUIRE(work.log.wait_until_applied(20s));
+  CHECK(lab.listen() == lab.expected(work.log.last().text));
+  const std::string to = lab.specs()[1].address;
+  const CommandOutcome called = lab.try_run(0, "timeout 5 bash -c 'exec 3<>/dev/tcp/" + to + "/22' 2>&1");
+  CHECK(called.out.find("refused") != std::string::npos);
+  work.stop();
+  CHECK(work.log.last().bit == true);
+  CHECK(work.log.last().undone == Undone::verified);
+  require_clean(work.nemesis.heal_all());
+  CHECK(lab.traces() == "");
+}
+
+TEST_CASE("a cut of one port leaves the others alone") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  auto schedule = one_partition("halves", 60s, 3);
+  schedule[0].options.set("port", std::int64_t{7777});
+  Working work(lab, schedule);
+  if (!work.prepared) FAIL(work.prepared.error().message);
+  REQUIRE(work.log.wait_until_applied(20s));
+  Hearing wanted = lab.expected(work.log.last().text);
+  const Hearing all = lab.expected("");
+  wanted.tcp4 = all.tcp4;  // port 22
+  wanted.tcp6 = all.tcp6;
+  CHECK(lab.listen() == wanted);
+  work.stop();
+  CHECK(work.log.last().bit == true);
+  require_clean(work.nemesis.heal_all());
+  CHECK(lab.listen() == all);
+  CHECK(lab.traces() == "");
+}
+
 TEST_CASE("every node isolated from every other: the controller still reaches all") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
