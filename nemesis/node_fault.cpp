@@ -122,7 +122,7 @@ Result<std::unique_ptr<ActiveFault>> NodeFault::resolve(const Parameters& option
   auto fault = std::make_unique<ActiveNodeFault>(
       info_.name, scene, std::vector<std::pair<std::string, std::string>>{{"target", join(options.texts("target"))}});
   for (const std::size_t node : *targets) {
-    auto asked = ask(options, scene, node);
+    auto asked = ask(options, scene, node, random);
     if (!asked) return tl::unexpected(std::move(asked.error()).in(scene.nodes[node].name));
     fault->add(node, asked->kind, asked->arguments, asked->text);
   }

@@ -27,15 +27,16 @@ class NodeFault : public Fault {
   };
   // Beside the targets; errors are bad_input.
   virtual Result<void> check_options(const Parameters& options) const;
-  virtual Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const = 0;
+  virtual Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random& random) const = 0;
 
  private:
   FaultInfo info_;
 };
 
-// The three families; each lives for ever.
+// The families; each lives for ever.
 const std::vector<const Fault*>& process_faults();   // pause, kill, stop, restart, freeze
 const std::vector<const Fault*>& resource_faults();  // cpu, memory, disk-full, fd
+const std::vector<const Fault*>& disk_faults();      // truncate, bitflip, copy-chunk
 const Fault& command_fault();
 
 }  // namespace shaketable

@@ -310,6 +310,11 @@ std::string cut_rules(const std::string& run, std::int64_t fault, const ControlP
     const auto add = [&](std::string_view match, std::string_view target) {
       rules += fmt::format("-A {} -s {}{} -j {}\n", chain, address, match, target);
     };
+    // Where both sides refuse, what one says must come through to the other.
+    if (manner.reject) {
+      add(" -p tcp -m tcp --tcp-flags RST RST", "RETURN");
+      add(ipv6 ? " -p ipv6-icmp -m icmp6 --icmpv6-type 1" : " -p icmp -m icmp --icmp-type 3", "RETURN");
+    }
     if (manner.port > 0) {
       for (const std::string protocol : {"tcp", "udp"})
         add(fmt::format(" -p {} -m multiport --ports {}", protocol, manner.port), !manner.reject ? "DROP"

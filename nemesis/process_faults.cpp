@@ -33,7 +33,7 @@ class ProcessFault final : public NodeFault {
       : NodeFault(info_of(name, about, starts)), kind_(std::move(kind)), text_(std::move(text)), starts_(starts) {}
 
  private:
-  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
     SystemScripts system;
     std::string pids = options.text("pids"), start = starts_ ? options.text("start") : "";
     if (scene.system) {

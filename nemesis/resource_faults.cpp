@@ -49,7 +49,7 @@ class Cpu final : public NodeFault {
                           }()})) {}
 
  private:
-  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t) const override {
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random&) const override {
     const std::int64_t workers = options.integer("workers");
     return Ask{"load",
                {{"what", "cpu"}, {"workers", std::to_string(workers)}},
@@ -68,7 +68,7 @@ class Memory final : public NodeFault {
                           }()})) {}
 
  private:
-  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t) const override {
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random&) const override {
     const std::uint64_t size = options.size("size");
     return Ask{"load",
                {{"what", "memory"}, {"bytes", std::to_string(size)}},
@@ -85,7 +85,7 @@ class DiskFull final : public NodeFault {
              parameter("leave", ParameterType::size, "how much stays free", "0", std::uint64_t{0})})) {}
 
  private:
-  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
     std::string path = options.text("path");
     if (path.empty()) {
       auto system = system_of(scene, node);
@@ -108,7 +108,7 @@ class Descriptors final : public NodeFault {
                                      "the system's", std::string())})) {}
 
  private:
-  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
     std::string pids = options.text("pids");
     if (pids.empty()) {
       auto system = system_of(scene, node);
@@ -149,7 +149,7 @@ class CommandFault final : public NodeFault {
         return bad_input(fmt::format("command: {} must be a script", name));
     return {};
   }
-  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t) const override {
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random&) const override {
     return Ask{"command",
                {{"apply", options.text("apply")}, {"undo", options.text("undo")}, {"proof", options.text("proof")}},
                "the plan's command is applied"};

@@ -1,6 +1,7 @@
 #include "nemesis/agent/kind.h"
 
 #include "nemesis/agent/command.h"
+#include "nemesis/agent/damage.h"
 #include "nemesis/agent/firewall.h"
 #include "nemesis/agent/pressure.h"
 #include "nemesis/agent/processes.h"
@@ -14,8 +15,10 @@ const std::vector<const Kind*>& kinds() {
   static const DescriptorLimit descriptors;
   static const Load load;
   static const Fill fill;
+  static const Damage damage;
   static const Scripts scripts;
-  static const std::vector<const Kind*> all{&firewall, &processes, &freeze, &descriptors, &load, &fill, &scripts};
+  static const std::vector<const Kind*> all{&firewall, &processes, &freeze, &descriptors,
+                                            &load,     &fill,      &damage, &scripts};
   return all;
 }
 

@@ -253,7 +253,9 @@ Result<Fields> Server::undo(const Fields& asked) {
     if (!entry) entry = known->second.entry;
   }
   if (!entry) {
-    // A journal that is gone, and an agent that is new: what there may be is known by its number alone.
+    // No journal: it was never written, and nothing was changed, or the guard has undone it. Rules are looked for all
+    // the same, since they can be known by their number.
+    if (field(asked, "kind") != "firewall") return Fields{{"gone", "yes"}, {"raw", number(raw_now())}};
     entry.emplace();
     entry->key = *key;
     entry->kind = field(asked, "kind");

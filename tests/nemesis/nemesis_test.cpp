@@ -338,7 +338,7 @@ TEST_CASE("the catalogue describes what a plan can write") {
     CHECK_FALSE(info.about.empty());
   }
   CHECK(names == std::vector<std::string>{"partition", "pause", "kill", "stop", "restart", "freeze", "cpu", "memory",
-                                          "disk-full", "fd", "command"});
+                                          "disk-full", "fd", "truncate", "bitflip", "copy-chunk", "command"});
   const FaultInfo& info = faults().front();
   CHECK(info.main_parameter == "shape");
   Parameters fallback(info.parameters);
@@ -364,7 +364,9 @@ TEST_CASE("a cut may refuse instead of dropping, and be of one port") {
   ControlPath control;
   control.client = "10.0.0.254";
   const std::string reject = cut_rules("r", 1, control, false, {"10.0.0.2"}, {true, 0});
-  CHECK(reject.find("-A SHAKETABLE-IN-1 -s 10.0.0.2 -p tcp -j REJECT --reject-with tcp-reset\n"
+  CHECK(reject.find("-A SHAKETABLE-IN-1 -s 10.0.0.2 -p tcp -m tcp --tcp-flags RST RST -j RETURN\n"
+                    "-A SHAKETABLE-IN-1 -s 10.0.0.2 -p icmp -m icmp --icmp-type 3 -j RETURN\n"
+                    "-A SHAKETABLE-IN-1 -s 10.0.0.2 -p tcp -j REJECT --reject-with tcp-reset\n"
                     "-A SHAKETABLE-IN-1 -s 10.0.0.2 -j REJECT --reject-with icmp-admin-prohibited\n") !=
         std::string::npos);
   const std::string port = cut_rules("r", 1, control, true, {"fd00::2"}, {false, 2380});

@@ -101,6 +101,23 @@ TEST_CASE("resources are asked for as the plan has them") {
   CHECK(f.asked("n2") == agent::Fields{{"what", "cpu"}, {"workers", "0"}});
 }
 
+TEST_CASE("files are named by the plan or are those of the system's data") {
+  Fixture f;
+  f.choose("bitflip", {"n2"});
+  REQUIRE(f.run().has_value());
+  CHECK(agent::field(f.asked("n2"), "list") == "find /var/lib/it -xdev -type f -size +0");
+  CHECK(agent::field(f.asked("n2"), "flips") == "1");
+  const std::string seed(agent::field(f.asked("n2"), "seed"));
+  CHECK_FALSE(seed.empty());
+  f.choose("truncate", {"n2"});
+  f.fault.options.set("files", std::vector<std::string>{"/data/*.wal", "/data/snap"});
+  REQUIRE(f.run().has_value());
+  CHECK(agent::field(f.asked("n2"), "list") ==
+        "for f in /data/*.wal /data/snap; do [ -f \"$f\" ] && echo \"$f\"; done; true");
+  CHECK(agent::field(f.asked("n2"), "bytes") == "4096");
+  CHECK(agent::field(f.asked("n2"), "seed") == seed);  // the fault's own
+}
+
 TEST_CASE("a command without its undo is refused before any node is asked") {
   Fixture f;
   f.choose("command", {"n2"});

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <map>
 
 #include "nemesis/agent/kind.h"
 #include "nemesis/agent/process.h"
@@ -226,6 +227,106 @@ TEST_CASE("load: what was armed and never committed ends by itself") {
   }
   for (int i = 0; i < 500 && alive(processes[0]); ++i) usleep(10'000);
   CHECK_FALSE(alive(processes[0]));
+}
+
+namespace {
+
+struct Files {
+  Files() : directory("/tmp/shaketable-damage-" + std::to_string(getpid())) {
+    REQUIRE(make_directory(directory, 0700).has_value());
+    for (const char* name : {"a", "b", "c"}) {
+      std::string content;
+      for (int i = 0; i < 3000; ++i) content += name + std::to_string(i) + "\n";
+      REQUIRE(write_file(directory + "/" + name, content, false).has_value());
+      before[name] = content;
+    }
+  }
+  ~Files() { remove_tree(directory); }
+  Fields asked(const std::string& action, const std::string& count = "1") const {
+    return {{"action", action}, {"list", "ls -d " + directory + "/*"},
+            {"count", count},   {"bytes", "512"},
+            {"flips", "3"},     {"seed", "12345"}};
+  }
+  std::vector<std::string> changed() const {
+    std::vector<std::string> out;
+    for (const auto& [name, content] : before)
+      if (read_file(directory + "/" + name).value() != content) out.push_back(name);
+    return out;
+  }
+  std::string directory;
+  std::map<std::string, std::string> before;
+};
+
+}  // namespace
+
+TEST_CASE("damage: one file of three changes and is what it was again") {
+  const std::string action = GENERATE("truncate", "bitflip", "copy-chunk");
+  INFO(action);
+  const Files files;
+  const Applied damage("damage", files.asked(action));
+  const auto changed = files.changed();
+  REQUIRE(changed.size() == 1);
+  const std::string& before = files.before.at(changed[0]);
+  const std::string now = read_file(files.directory + "/" + changed[0]).value();
+  std::size_t differing = 0;
+  for (std::size_t i = 0; i < std::min(before.size(), now.size()); ++i) differing += before[i] != now[i];
+  if (action == "truncate") {
+    CHECK(now.size() == before.size() - 512);
+    CHECK(differing == 0);
+  } else {
+    CHECK(now.size() == before.size());
+    CHECK(differing > 0);
+    CHECK(differing <= (action == "bitflip" ? 3 : 512));
+  }
+  CHECK(damage.proved("bit") == "yes");
+  CHECK(damage.proved("still_there") == damage.proved("spots"));
+  CHECK(damage.proved("file") == files.directory + "/" + changed[0]);
+  damage.undo();
+  CHECK(files.changed().empty());
+  CHECK(damage.proved("still_there") == "0");
+  damage.undo();
+  CHECK(files.changed().empty());
+}
+
+TEST_CASE("damage: the same seed hits the same place") {
+  const Files files;
+  Entry first = entry_of("damage", files.asked("bitflip")), second = entry_of("damage", files.asked("bitflip"));
+  REQUIRE(find_kind("damage")->look(first).has_value());
+  REQUIRE(find_kind("damage")->look(second).has_value());
+  CHECK(first.fields == second.fields);
+}
+
+TEST_CASE("damage: what its owner has written since is left alone") {
+  const Files files;
+  const std::string action = GENERATE("truncate", "bitflip");
+  const Applied damage("damage", files.asked(action, "3"));
+  CHECK(files.changed().size() == 3);
+  const std::string path = files.directory + "/b";
+  SECTION("written over") {
+    REQUIRE(run_script("echo new >" + path, 5s).code == 0);
+  }
+  SECTION("replaced") {
+    REQUIRE(run_script("echo new >" + path + "2 && mv " + path + "2 " + path, 5s).code == 0);
+  }
+  SECTION("gone") {
+    REQUIRE(unlink(path.c_str()) == 0);
+  }
+  const auto undone = damage.kind.undo(damage.entry);
+  REQUIRE(undone.has_value());
+  CHECK(undone->note.find("written by their owner since") != std::string::npos);
+  CHECK(read_file(files.directory + "/a").value() == files.before.at("a"));
+  CHECK(read_file(files.directory + "/c").value() == files.before.at("c"));
+  CHECK(read_file(path).value_or("gone") == (exists(path) ? "new\n" : "gone"));
+}
+
+TEST_CASE("damage: planned and never committed changes nothing") {
+  const Files files;
+  Entry entry = entry_of("damage", files.asked("truncate"));
+  REQUIRE(find_kind("damage")->look(entry).has_value());
+  REQUIRE(find_kind("damage")->undo(entry).has_value());
+  CHECK(files.changed().empty());
+  CHECK(refusal("damage", {{"action", "truncate"}, {"list", "true"}}).find("no file with content") !=
+        std::string::npos);
 }
 
 TEST_CASE("command: apply and proof and undo") {

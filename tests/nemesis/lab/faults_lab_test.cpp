@@ -200,6 +200,61 @@ TEST_CASE("disk-full: nothing can be written while the lease is renewed, and the
   CHECK(work.lab.run(1, "ls -A /var/lib | grep shaketable-fill; true").empty());
 }
 
+TEST_CASE("on a full disk the next fault is refused, leaves nothing to undo, and the run goes on") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  lab.run(1, kStart);
+  std::vector<ScheduledFault> schedule;
+  for (const std::string name : {"disk-full", "pause", "kill", "command", "partition"}) {
+    ScheduledFault fault;
+    fault.id = static_cast<std::int64_t>(schedule.size() + 1);
+    fault.lasts = name == "disk-full" ? Nanos(5s) : Nanos(1s);
+    fault.fault = name;
+    fault.options = Parameters(find_fault(name)->info().parameters);
+    fault.options.set("target", std::vector<std::string>{"n2"});
+    if (name == "partition") fault.options.set("shape", std::vector<std::string>{"isolate"});
+    if (name == "command")
+      for (const char* script : {"apply", "undo"}) fault.options.set(script, std::string("touch /tmp/undone"));
+    schedule.push_back(std::move(fault));
+  }
+  struct Kept final : FaultLog {
+    void record(const FaultReport& report) override { last[report.fault] = report; }
+    std::map<std::string, FaultReport> last;
+  } kept;
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, Working::options());
+  if (const auto prepared = nemesis.prepare(schedule); !prepared) FAIL(prepared.error().message);
+  SteadyClock clock;
+  CHECK(nemesis.run(schedule, clock, clock.now(), kept, {}).has_value());
+  CHECK(kept.last["disk-full"].bit == true);
+  for (const std::string name : {"pause", "kill", "command", "partition"}) {
+    const FaultReport& report = kept.last[name];
+    INFO(name << ": " << report.notes);
+    CHECK(report.notes.find("the undo journal cannot be written") != std::string::npos);
+    CHECK(report.undone == Undone::verified);
+  }
+  CHECK(all_clean(nemesis.heal_all()));
+  CHECK_FALSE(lab.try_run(1, "test -e /tmp/undone").succeeded());
+  lab.run(1, "kill -KILL $(cat /tmp/daemon.pid); rm -f /tmp/daemon.pid /tmp/beat");
+  CHECK(lab.traces() == "");
+}
+
+TEST_CASE("truncate and bitflip and copy-chunk: a file is not what was written, and is again") {
+  SKIP_WITHOUT_LAB();
+  for (const std::string name : {"truncate", "bitflip", "copy-chunk"}) {
+    INFO(name);
+    LabCluster& lab = LabCluster::get();
+    lab.run(1, "mkdir -p /tmp/files && seq 1 20000 >/tmp/files/log");
+    const std::string before = lab.run(1, "sha256sum /tmp/files/log");
+    Working work(lab, name, {"n2"}, {{"files", std::vector<std::string>{"/tmp/files/*"}}});
+    work.applied();
+    CHECK(lab.run(1, "sha256sum /tmp/files/log") != before);
+    CHECK(work.stop().bit == true);
+    CHECK(lab.run(1, "sha256sum /tmp/files/log") == before);
+    lab.run(1, "rm -r /tmp/files");
+  }
+}
+
 TEST_CASE("command: the plan's own") {
   SKIP_WITHOUT_LAB();
   Working work(LabCluster::get(), "command", {"n2"},
