@@ -82,9 +82,12 @@ class Weak {
   void writes_follow_reads();
   void pram();
   void sequential();
-  bool saturate(std::span<const std::uint32_t> readers, const std::string& name);
-  bool clocks_fit();
-  bool clocks(const Graph& graph, std::vector<std::uint32_t>& clock) const;
+  struct Relevant;
+  Relevant relevant_to(std::span<const std::uint32_t> readers) const;
+  bool saturate(std::span<const std::uint32_t> readers, std::size_t sessions, const std::string& name);
+  void after(std::uint32_t reader, std::uint32_t writer, std::uint32_t key);
+  bool clocks_fit(const Relevant& of) const;
+  bool clocks(const Graph& graph, const Relevant& of, std::vector<std::uint32_t>& clock) const;
 
   bool find_cycle(const std::string& name);
   const char* step_type(const Step& step) const;

@@ -9,10 +9,50 @@
 
 namespace shaketable::isolation {
 
-// For each node how much of each session comes before it; false if the graph has a cycle. Only of transactions.
-bool Weak::clocks(const Graph& graph, std::vector<std::uint32_t>& clock) const {
-  const std::size_t width = sessions_.size();
-  clock.assign(static_cast<std::size_t>(txns_.size()) * width, 0);
+// The transactions that matter to the reads of some of them, and their places in arrays of their own: of the rest only
+// the order of sessions counts, which goes on through them.
+struct Weak::Relevant {
+  std::vector<std::uint32_t> txns;    // by session, then index
+  std::vector<std::uint32_t> local;   // transaction (and the initial state) -> node
+  std::vector<std::uint32_t> column;  // session -> column of the clocks
+  std::size_t width = 0;
+  std::vector<Edge> chains;  // local
+
+  std::uint64_t clock_bytes() const { return txns.size() * width * 4; }
+};
+
+Weak::Relevant Weak::relevant_to(std::span<const std::uint32_t> readers) const {
+  Relevant all;
+  std::vector<bool> wanted(txns_.size(), false), keys(txns_.keys(), false);
+  for (const std::uint32_t t : readers) {
+    wanted[t] = true;
+    for (const Read& read : reads(t)) {
+      if (keys[read.key]) continue;
+      keys[read.key] = true;
+      for (const Writer& writer : writers(read.key)) wanted[writer.txn] = true;
+    }
+  }
+  all.local.assign(txns_.size() + 1, kNone);
+  all.column.assign(sessions_.size(), kNone);
+  for (std::uint32_t s = 0; s < sessions_.size(); ++s) {
+    for (const std::uint32_t t : sessions_[s]) {
+      if (!wanted[t]) continue;
+      const auto node = static_cast<std::uint32_t>(all.txns.size());
+      if (all.column[s] == kNone)
+        all.column[s] = static_cast<std::uint32_t>(all.width++);
+      else
+        all.chains.push_back({node - 1, node, kProcess});
+      all.local[t] = node;
+      all.txns.push_back(t);
+    }
+  }
+  all.local[initial_] = static_cast<std::uint32_t>(all.txns.size());
+  return all;
+}
+
+// For each node how much of each session comes before it; false if the graph has a cycle.
+bool Weak::clocks(const Graph& graph, const Relevant& of, std::vector<std::uint32_t>& clock) const {
+  clock.assign(of.txns.size() * of.width, 0);
   std::vector<std::uint32_t> missing(graph.size(), 0);
   for (std::uint32_t e = 0; e < graph.edges(); ++e) ++missing[graph.to(e)];
   std::deque<std::uint32_t> ready;
@@ -26,11 +66,13 @@ bool Weak::clocks(const Graph& graph, std::vector<std::uint32_t>& clock) const {
     ++done;
     for (std::uint32_t e = graph.begin(node); e < graph.end(node); ++e) {
       const std::uint32_t to = graph.to(e);
-      if (node < txns_.size() && to < txns_.size() && happened_[node]) {
-        for (std::size_t s = 0; s < width; ++s)
-          clock[to * width + s] = std::max(clock[to * width + s], clock[node * width + s]);
-        std::uint32_t& own = clock[to * width + session_[node]];
-        own = std::max(own, index_[node] + 1);
+      if (node < of.txns.size() && to < of.txns.size()) {
+        const std::uint32_t t = of.txns[node];
+        std::uint32_t* const theirs = clock.data() + to * of.width;
+        const std::uint32_t* const mine = clock.data() + node * of.width;
+        for (std::size_t s = 0; s < of.width; ++s) theirs[s] = std::max(theirs[s], mine[s]);
+        std::uint32_t& own = theirs[of.column[session_[t]]];
+        own = std::max(own, index_[t] + 1);
       }
       if (--missing[to] == 0) ready.push_back(to);
     }
@@ -40,17 +82,25 @@ bool Weak::clocks(const Graph& graph, std::vector<std::uint32_t>& clock) const {
 
 // Adds what every order must keep that explains these reads, until nothing more follows: what comes before a read of
 // another writer's value comes before that writer, and what comes after the writer comes after the read. False if that
-// contradicts itself, which is then found, or if the time is over.
-bool Weak::saturate(std::span<const std::uint32_t> readers, const std::string& name) {
+// contradicts itself, which is then found, or if the time is over or the memory does not suffice. The first `sessions`
+// edges are the order of sessions.
+bool Weak::saturate(std::span<const std::uint32_t> readers, std::size_t sessions, const std::string& name) {
+  const Relevant of = relevant_to(readers);
+  if (!clocks_fit(of)) {
+    findings_.doubts.emplace_back("too many sessions and transactions for the memory allowed (--memory)");
+    return false;
+  }
   std::vector<std::uint32_t> clock;
-  const std::size_t width = sessions_.size();
+  const auto row = [&](std::uint32_t t) { return clock.data() + of.local[t] * of.width; };
   for (bool changed = true; changed;) {
     if (budget_.time_spent()) {
       findings_.doubts.emplace_back("the time for the check ended");
       return false;
     }
-    const Graph graph(nodes_, edges_);
-    if (!clocks(graph, clock)) {
+    std::vector<Edge> local = of.chains;
+    for (std::size_t e = sessions; e < edges_.size(); ++e)
+      local.push_back({of.local[edges_[e].from], of.local[edges_[e].to], edges_[e].kind});
+    if (!clocks(Graph(static_cast<std::uint32_t>(of.txns.size() + 1), local), of, clock)) {
       find_cycle(name);
       return false;
     }
@@ -59,28 +109,26 @@ bool Weak::saturate(std::span<const std::uint32_t> readers, const std::string& n
       for (const Read& read : reads(t)) {
         const auto all = writers(read.key);
         for (std::size_t i = 0, j; i < all.size(); i = j) {
-          const std::uint32_t s = all[i].session;
+          const std::uint32_t s = all[i].session, column = of.column[s];
           for (j = i; j < all.size() && all[j].session == s; ++j) {
           }
           const auto begin = all.begin() + static_cast<std::ptrdiff_t>(i),
                      end = all.begin() + static_cast<std::ptrdiff_t>(j);
-          auto seen = std::partition_point(begin, end, [&](const Writer& w) { return w.index < clock[t * width + s]; });
+          auto seen = std::partition_point(begin, end, [&](const Writer& w) { return w.index < row(t)[column]; });
           // The latest before the read that is not what was read itself.
           if (seen != begin && (seen - 1)->txn == read.from) --seen;
           // What comes before anyway needs no edge.
-          const bool known_before = seen != begin && read.from != initial_ &&
-                                    (seen - 1)->index < clock[static_cast<std::size_t>(read.from) * width + s];
-          if (seen != begin && !known_before) infer((seen - 1)->txn, read.from, t, read.key);
-          const auto later = std::partition_point(begin, end, [&](const Writer& w) {
-            if (read.from == initial_) return false;
-            return w.txn == read.from || clock[w.txn * width + session_[read.from]] <= index_[read.from];
-          });
-          if (later != end && later->txn != t &&
-              clock[static_cast<std::size_t>(later->txn) * width + session_[t]] <= index_[t] &&
-              inferred_set_.insert((static_cast<std::uint64_t>(t) << 32) | later->txn).second) {
-            add(t, later->txn, kRw);
-            inferred_.push_back({t, later->txn, t, read.key});
+          const bool before = seen != begin && read.from != initial_ && (seen - 1)->index < row(read.from)[column];
+          if (seen != begin && !before) infer((seen - 1)->txn, read.from, t, read.key);
+          if (read.from == initial_) {
+            if (begin->txn != t) after(t, begin->txn, read.key);
+            continue;
           }
+          const std::uint32_t from = of.column[session_[read.from]];
+          const auto later = std::partition_point(
+              begin, end, [&](const Writer& w) { return w.txn == read.from || row(w.txn)[from] <= index_[read.from]; });
+          if (later != end && later->txn != t && row(later->txn)[of.column[session_[t]]] <= index_[t])
+            after(t, later->txn, read.key);
         }
       }
     }
@@ -89,30 +137,33 @@ bool Weak::saturate(std::span<const std::uint32_t> readers, const std::string& n
   return true;
 }
 
-bool Weak::clocks_fit() {
-  const std::uint64_t bytes = static_cast<std::uint64_t>(txns_.size()) * sessions_.size() * 4;
-  return bytes <= std::min<std::uint64_t>(budget_.memory_bytes(), std::uint64_t{4} << 30);
+void Weak::after(std::uint32_t reader, std::uint32_t writer, std::uint32_t key) {
+  if (!inferred_set_.insert((static_cast<std::uint64_t>(reader) << 32) | writer).second) return;
+  add(reader, writer, kRw);
+  inferred_.push_back({reader, writer, reader, key});
+}
+
+bool Weak::clocks_fit(const Relevant& of) const {
+  return of.clock_bytes() <= std::min<std::uint64_t>(budget_.memory_bytes(), std::uint64_t{4} << 30);
 }
 
 // Each session must be able to put everybody's writes in an order of its own that keeps the order of sessions and
 // explains its reads. Its reads being in one order, saturation decides that.
 void Weak::pram() {
-  if (!clocks_fit()) {
-    findings_.doubts.emplace_back("too many sessions and transactions for the memory allowed");
-    return;
-  }
   add_sessions();
   const std::vector<Edge> base = edges_;
   for (const auto& session : sessions_) {
     edges_ = base;
     inferred_.clear();
     inferred_set_.clear();
+    bool reads_any = false;
     for (const std::uint32_t t : session) {
       for (const Read& read : reads(t)) {
+        reads_any = true;
         if (read.from != initial_) add(read.from, t, kWr);
       }
     }
-    if (!saturate(session, "PRAM-violation")) return;
+    if (reads_any && !saturate(session, base.size(), "PRAM-violation")) return;
   }
 }
 
@@ -120,13 +171,18 @@ void Weak::pram() {
 // nobody.
 void Weak::sequential() {
   add_sessions();
+  const std::size_t base = edges_.size();
   add_reads();
   causal();
   if (find_cycle("sequential-violation")) return;
-  if (clocks_fit()) {
+  {
     std::vector<std::uint32_t> all;
     for (const auto& session : sessions_) all.insert(all.end(), session.begin(), session.end());
-    if (!saturate(all, "sequential-violation")) return;
+    const std::size_t doubts = findings_.doubts.size();
+    if (!saturate(all, base, "sequential-violation")) {
+      if (findings_.doubts.size() == doubts) return;
+      findings_.doubts.resize(doubts);  // the search below may do without
+    }
   }
   const Graph order(nodes_, edges_);
   std::vector<std::uint32_t> missing(nodes_, 0);
