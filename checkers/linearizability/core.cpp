@@ -18,8 +18,9 @@ class Narrowing {
     const Op& x = problem.ops[problem.events[failed].op];
     std::unordered_map<Id, Group> by_value;
     if (x.call.a >= 0) by_value.emplace(x.call.a, kAlways);
-    // What was there at first stays there, so what is done with it stays.
-    for (const Id value : problem.initial) by_value.emplace(value, kAlways);
+    // What was in a collection at first stays there, so what is done with it stays.
+    if (!model.is_register())
+      for (const Id value : problem.initial) by_value.emplace(value, kAlways);
     for (std::size_t e = 0; e <= failed; ++e) {
       const std::uint32_t op = problem.events[e].op;
       const Call& call = problem.ops[op].call;

@@ -63,6 +63,7 @@ struct Case {
   std::unique_ptr<lin::Search> search;
   Outcome outcome = Outcome::running;
   bool begun = false;
+  bool directly = false;   // decided without a search
   std::size_t stop = 0;    // the history is of interest up to this event
   std::size_t failed = 0;  // once invalid
   std::size_t decided = 0, open = 0, configurations = 0;
@@ -133,9 +134,9 @@ class Check {
   bool decide_directly(Case& c) {
     const lin::Problem& problem = *c.problem;
     const std::size_t end = problem.events.size();
-    const std::optional<bool> linearizable =
-        c.model->is_register() ? lin::linearizable_by_zones(problem) : c.model->decide(problem, end, values_);
+    const std::optional<bool> linearizable = c.model->decide(problem, end, values_);
     if (!linearizable) return false;
+    c.directly = true;
     c.outcome = *linearizable ? Outcome::valid : Outcome::invalid;
     c.decided = c.stop;
     if (*linearizable) return true;
@@ -224,8 +225,14 @@ class Check {
 
   lin::Trace trace_of(const Case& c) const {
     const lin::Problem& problem = *c.problem;
-    if (!c.model->forgets_values() || c.model->decide(problem, c.failed + 1, values_) != false)
+    const bool has_core = c.directly && c.model->forgets_values();
+    // For registers all ways through the whole history are best, where there are not too many.
+    if (!has_core || c.model->is_register()) {
+      lin::Trace all = lin::trace_failure(problem, *c.model, values_, c.failed);
+      if (!has_core || !all.partials.empty()) return all;
+    } else if (c.model->decide(problem, c.failed + 1, values_) != false) {
       return lin::trace_failure(problem, *c.model, values_, c.failed);
+    }
     lin::Core core = lin::core_of(problem, *c.model, values_, c.failed);
     lin::Trace trace = lin::trace_failure(core.problem, *c.model, values_, core.problem.events.size() - 1);
     trace.from = core.event[trace.from];

@@ -22,7 +22,7 @@ Trace trace_register_failure(const Problem& problem, std::size_t failed) {
   Trace trace;
   with_width(layout.width, [&]<int W>() {
     RegisterSpace<W> space(problem, last_seen);
-    trace = Tracer<RegisterSpace<W>, W>(problem, layout, space, failed, 16'000'000).trace([](const Config<W>& c) {
+    trace = Tracer<RegisterSpace<W>, W>(problem, layout, space, failed, 2'000'000).trace([](const Config<W>& c) {
       return State{c.state};
     });
   });

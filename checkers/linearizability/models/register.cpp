@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "checkers/linearizability/register_space.h"
+#include "checkers/linearizability/zones.h"
 #include "history/text.h"
 
 namespace shaketable::linearizability {
@@ -64,6 +65,11 @@ class Register final : public Model {
   }
 
   bool is_register() const override { return true; }
+  bool forgets_values() const override { return true; }
+
+  std::optional<bool> decide(const Problem& problem, std::size_t end, const Interner&) const override {
+    return end == problem.events.size() ? linearizable_by_zones(problem) : std::nullopt;
+  }
 
  private:
   std::string space() const { return name_.empty() ? "" : name_ + " "; }
