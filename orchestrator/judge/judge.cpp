@@ -151,6 +151,28 @@ class BoundedBuilder final : public OperationSink {
   std::int64_t operations_ = 0;
 };
 
+// Ends the reading when the budget's time has.
+class TimedSink final : public OperationSink {
+ public:
+  TimedSink(OperationSink& to, const Budget& budget) : to_(to), budget_(budget) {}
+  Result<void> take(Operation operation) override {
+    constexpr std::int64_t kEvery = 4096;
+    if (++operations_ % kEvery == 0 && budget_.time_spent()) {
+      ended_ = true;
+      return bad_input("the time for the check ended");
+    }
+    return to_.take(std::move(operation));
+  }
+  bool ended() const { return ended_; }
+  std::int64_t operations() const { return operations_; }
+
+ private:
+  OperationSink& to_;
+  const Budget& budget_;
+  std::int64_t operations_ = 0;
+  bool ended_ = false;
+};
+
 template <class Infos>
 bool names(const Infos& infos, std::string_view name) {
   return std::any_of(infos.begin(), infos.end(), [&](const auto& info) { return info.name == name; });
@@ -200,13 +222,29 @@ Result<Judgement> judge(const CheckPlan& check, const HistoryStream& history, co
                       bounds.memory_bytes);
   ThreadPool pool(0);
   Judgement judgement;
+  std::int64_t read_in_time = -1;
+  const HistoryStream timed = [&](OperationSink& sink) {
+    TimedSink guard(sink, budget);
+    auto read = history(guard);
+    if (guard.ended()) read_in_time = guard.operations();
+    return read;
+  };
   auto verdict = [&]() -> Result<Verdict> {
-    if (check.checker == "linearizable") return run_linearizable(check, history, budget, pool, judgement.notes);
+    if (check.checker == "linearizable") return run_linearizable(check, timed, budget, pool, judgement.notes);
     if (check.checker == "list-append" || check.checker == "rw-register")
-      return run_isolation(check, history, budget, pool, judgement.notes);
-    if (check.checker == "weak-register") return run_weak(check, history, budget, pool, judgement.notes);
-    return run_collected(check, history, budget, faults, judgement.notes);
+      return run_isolation(check, timed, budget, pool, judgement.notes);
+    if (check.checker == "weak-register") return run_weak(check, timed, budget, pool, judgement.notes);
+    return run_collected(check, timed, budget, faults, judgement.notes);
   }();
+  if (!verdict && read_in_time >= 0) {
+    verdict = Verdict();
+    verdict->checker = check.checker;
+    verdict->operations = read_in_time;
+    verdict->reason = bounds.stop.stop_requested()
+                          ? "the check was stopped while the history was read"
+                          : fmt::format("the time for the check, {} (--timeout), ended while the history was read",
+                                        format_duration(bounds.timeout));
+  }
   if (!verdict) return Failure(verdict.error());
   judgement.verdict = std::move(*verdict);
   judgement.seconds = std::chrono::duration<double>(clock.now()).count();

@@ -333,3 +333,19 @@ TEST_CASE("a history that does not fit the memory allowed is unknown and says so
   CHECK(contains(reason(sets, "availability", "64KiB"), "(--memory)"));
   CHECK(check(written(scratch, sets), "set", {"--memory", "64MiB"}).exit_code == 1);
 }
+
+TEST_CASE("a history that cannot be read in the time allowed is unknown and says so") {
+  Scratch scratch;
+  std::string sets;
+  for (int i = 0; i < 5000; ++i) sets += fmt::format("0 add {}\n", i);
+  const std::string path = written(scratch, sets + "0 read => [1]");
+  for (const char* checker : {"set", "list-append", "availability"}) {
+    INFO(checker);
+    const Said said = check(path, checker, {"--timeout", "1us"});
+    INFO(said.out << said.err);
+    CHECK(said.exit_code == 2);
+    const Value json = json_of(said);
+    CHECK(json.find("checker")->text() == checker);
+    CHECK(json.find("reason")->text() == "the time for the check, 1us (--timeout), ended while the history was read");
+  }
+}
