@@ -29,6 +29,7 @@ FaultInfo info_of(const std::string& name, const std::string& about, std::vector
   info.parameters = {target_parameter("one", "one, minority, majority, all, primaries, random 2, … or names of nodes"),
                      files, count};
   for (ParameterSpec& spec : own) info.parameters.push_back(std::move(spec));
+  info.parameters.push_back(start_again_parameter());
   return info;
 }
 

@@ -105,6 +105,16 @@ class ActiveNodeFault final : public ActiveFault {
 
 }  // namespace
 
+ParameterSpec start_again_parameter() {
+  ParameterSpec spec;
+  spec.name = "start_again";
+  spec.type = ParameterType::boolean;
+  spec.about = "whether a system that ended of it is started again when it is over";
+  spec.fallback = "true";
+  spec.value = true;
+  return spec;
+}
+
 Result<void> NodeFault::check_options(const Parameters&) const {
   return {};
 }
@@ -124,6 +134,14 @@ Result<std::unique_ptr<ActiveFault>> NodeFault::resolve(const Parameters& option
   for (const std::size_t node : *targets) {
     auto asked = ask(options, scene, node, random);
     if (!asked) return tl::unexpected(std::move(asked.error()).in(scene.nodes[node].name));
+    if (options.has("start_again") && options.boolean("start_again") && scene.system) {
+      const auto system = scene.system(scene.nodes[node].name);
+      if (!system) return tl::unexpected(system.error());
+      if (!system->pids.empty() && !system->start.empty()) {
+        asked->arguments.emplace_back("ended.pids", system->pids);
+        asked->arguments.emplace_back("ended.start", system->start);
+      }
+    }
     fault->add(node, asked->kind, asked->arguments, asked->text);
   }
   return fault;

@@ -33,6 +33,9 @@ class NodeFault : public Fault {
   FaultInfo info_;
 };
 
+// `start_again`, for faults of which a system may die: whether it is started again when they are over.
+ParameterSpec start_again_parameter();
+
 // The families; each lives for ever.
 const std::vector<const Fault*>& process_faults();   // pause, kill, stop, restart, freeze
 const std::vector<const Fault*>& resource_faults();  // cpu, memory, disk-full, fd

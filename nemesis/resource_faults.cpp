@@ -28,6 +28,7 @@ FaultInfo info_of(const std::string& name, const std::string& about, std::vector
   info.main_parameter = "target";
   info.parameters = {target_parameter("one", "one, minority, majority, all, primaries, random 2, … or names of nodes")};
   for (ParameterSpec& spec : own) info.parameters.push_back(std::move(spec));
+  if (name != "command") info.parameters.push_back(start_again_parameter());
   return info;
 }
 

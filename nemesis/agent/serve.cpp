@@ -88,6 +88,7 @@ class LongLease {
 };
 
 Nanos patience_of(const Entry& entry) {
+  if (!field(entry.fields, "ended.start").empty()) return 60s;
   const Kind* kind = find_kind(entry.kind);
   return kind ? kind->patience() : Nanos(0);
 }
@@ -174,6 +175,7 @@ Result<Fields> Server::arm(const Fields& asked) {
   change.entry.limit = raw_now() + *limit;
   for (const auto& [name, value] : asked)
     if (name.starts_with("arg.")) change.entry.fields.emplace_back(name.substr(4), value);
+  note_running(change.entry);
   if (auto looked = kind->look(change.entry); !looked) return Failure(looked.error());
   auto armed = kind->arm(change.entry);
   if (!armed) return Failure(armed.error());

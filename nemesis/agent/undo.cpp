@@ -7,6 +7,7 @@
 
 #include "nemesis/agent/lease.h"
 #include "nemesis/agent/process.h"
+#include "nemesis/agent/processes.h"
 #include "nemesis/agent/rules.h"
 #include "nemesis/agent/system.h"
 
@@ -57,7 +58,20 @@ Result<Undone> undo_entry(const Entry& entry) {
     undone.note = "the node was rebooted since, and it went with that";
     return undone;
   }
-  return kind->undo(entry);
+  auto undone = kind->undo(entry);
+  if (undone && entry.state == EntryState::applied && field(entry.fields, "ended.running") == "yes" &&
+      !find_processes(std::string(field(entry.fields, "ended.pids")))) {
+    const Output started = run_script(std::string(field(entry.fields, "ended.start")), 45s);
+    undone->note += (undone->note.empty() ? "" : "; ") + std::string("the system had ended meanwhile and ") +
+                    (started.code == 0 ? "was started again" : "could not be started again: " + started.describe());
+  }
+  return undone;
+}
+
+void note_running(Entry& entry) {
+  if (field(entry.fields, "ended.start").empty()) return;
+  const bool running = find_processes(std::string(field(entry.fields, "ended.pids"))).has_value();
+  set_field(entry.fields, "ended.running", running ? "yes" : "no");
 }
 
 bool undo_and_forget(const Journal& journal, const Entry& entry) {

@@ -10,8 +10,13 @@
 
 namespace shaketable::agent {
 
-// The caller holds the ChangeLock. A fault of an older boot that does not outlive one is gone already.
+// The caller holds the ChangeLock. A fault of an older boot that does not outlive one is gone already. Whoever ran when
+// the fault began (fields ended.pids, ended.start) and does not run any more is started again; if that fails the note
+// says so.
 Result<Undone> undo_entry(const Entry& entry);
+
+// Before the fault begins: keeps whether those processes run now. undo_entry() looks at it.
+void note_running(Entry& entry);
 
 // The entry is forgotten when nothing is missing; else it is kept as undone, for whoever looks next. True: nothing is
 // in force any more.

@@ -91,12 +91,16 @@ TEST_CASE("resources are asked for as the plan has them") {
   Fixture f;
   f.choose("memory", {"n2"});
   f.fault.options.set("size", std::uint64_t{1} << 20);
+  f.fault.options.set("start_again", false);
   REQUIRE(f.run().has_value());
   CHECK(f.asked("n2") == agent::Fields{{"what", "memory"}, {"bytes", "1048576"}});
   f.choose("disk-full", {"n2"});
   REQUIRE(f.run().has_value());
-  CHECK(f.asked("n2") == agent::Fields{{"path", "/var/lib/it"}, {"leave", "0"}});
+  CHECK(f.asked("n2") ==
+        agent::Fields{
+            {"path", "/var/lib/it"}, {"leave", "0"}, {"ended.pids", "pids of n2"}, {"ended.start", "start n2"}});
   f.choose("cpu", {"n2"});
+  f.options.system = nullptr;
   REQUIRE(f.run().has_value());
   CHECK(f.asked("n2") == agent::Fields{{"what", "cpu"}, {"workers", "0"}});
 }

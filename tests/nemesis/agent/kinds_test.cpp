@@ -11,6 +11,7 @@
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/processes.h"
 #include "nemesis/agent/system.h"
+#include "nemesis/agent/undo.h"
 
 using namespace shaketable;
 using namespace shaketable::agent;
@@ -341,6 +342,35 @@ TEST_CASE("command: apply and proof and undo") {
   Entry failing = entry_of("command", {{"apply", "echo why >&2; exit 4"}, {"undo", "false"}});
   CHECK((*find_kind("command")->arm(failing))->commit().error().message == "apply: exit code 4: why");
   CHECK_FALSE(find_kind("command")->undo(failing).has_value());
+}
+
+TEST_CASE("a system that ended of a fault is started again, and the report says so") {
+  Daemon daemon;
+  Entry entry =
+      entry_of("load", {{"what", "cpu"}, {"workers", "1"}, {"ended.pids", daemon.pids}, {"ended.start", daemon.start}});
+  note_running(entry);
+  entry.state = EntryState::applied;
+  const ProcessName before = daemon.name();
+  SECTION("it runs") {
+    CHECK(undo_entry(entry)->note.empty());
+    CHECK(daemon.name() == before);
+    return;
+  }
+  signal_process(before, SIGKILL);
+  for (int i = 0; i < 200 && alive(before); ++i) usleep(10'000);
+  SECTION("it ended") {
+    CHECK(undo_entry(entry)->note.find("was started again") != std::string::npos);
+    CHECK_FALSE(daemon.name() == before);
+  }
+  SECTION("it ended and cannot be started") {
+    set_field(entry.fields, "ended.start", "echo broken >&2; exit 1");
+    CHECK(undo_entry(entry)->note.find("could not be started again: exit code 1: broken") != std::string::npos);
+  }
+  SECTION("it did not run before either") {
+    set_field(entry.fields, "ended.running", "no");
+    CHECK(undo_entry(entry)->note.find("started again") == std::string::npos);
+    CHECK_FALSE(find_processes(daemon.pids).has_value());
+  }
 }
 
 TEST_CASE("what outlives a reboot") {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <thread>
@@ -131,16 +132,20 @@ constexpr const char* kStartSleeper =
     "$! >/tmp/sleeper";
 constexpr const char* kSleeperPids = "p=$(cat /tmp/sleeper) && kill -0 $p 2>/dev/null && echo $p; true";
 
+NemesisOptions sleeper_options() {
+  NemesisOptions options = lab_options(kLease);
+  options.system = [](const std::string&) -> Result<SystemScripts> {
+    return SystemScripts{kSleeperPids, kStartSleeper, "/var/lib"};
+  };
+  return options;
+}
+
 TEST_CASE("a controller with faults of every family in force", "[.]") {
   const char* name = std::getenv(kLabVariable);
   REQUIRE(name != nullptr);
   LabCluster& lab = LabCluster::join(name);
   Cluster cluster = lab.connect();
-  NemesisOptions options = lab_options(kLease);
-  options.system = [](const std::string&) -> Result<SystemScripts> {
-    return SystemScripts{kSleeperPids, kStartSleeper, "/var/lib"};
-  };
-  Nemesis nemesis(cluster, options);
+  Nemesis nemesis(cluster, sleeper_options());
   std::vector<ScheduledFault> schedule = one_partition("halves", 60s);
   // disk-full comes last: where the journal cannot be written nothing more is done.
   for (const char* fault_name : {"cpu", "fd", "pause", "kill", "disk-full"}) {
@@ -168,15 +173,20 @@ TEST_CASE("a controller with faults of every family in force", "[.]") {
   std::this_thread::sleep_for(120s);
 }
 
-TEST_CASE("a controller that cuts and undoes without a pause", "[.]") {
+TEST_CASE("a controller that breaks and undoes without a pause", "[.]") {
   const char* name = std::getenv(kLabVariable);
   REQUIRE(name != nullptr);
   LabCluster& lab = LabCluster::join(name);
   Cluster cluster = lab.connect();
-  Nemesis nemesis(cluster, lab_options(kLease));
+  Nemesis nemesis(cluster, sleeper_options());
   std::vector<ScheduledFault> schedule;
   for (int i = 0; i < 200; ++i) {
     ScheduledFault fault = one_partition("halves", 100ms).front();
+    if (const char* other = std::array{"", "pause", "cpu", "kill", "fd"}[static_cast<std::size_t>(i) % 5]; *other) {
+      fault.fault = other;
+      fault.options = Parameters(find_fault(other)->info().parameters);
+      fault.options.set("target", std::vector<std::string>{"all"});
+    }
     fault.id = i + 1;
     fault.at = i * 200ms;
     fault.seed = static_cast<std::uint64_t>(i);
@@ -189,14 +199,21 @@ TEST_CASE("a controller that cuts and undoes without a pause", "[.]") {
   (void)nemesis.run(schedule, clock, clock.now(), log, {});
 }
 
-TEST_CASE("kill -9 at any moment of cutting and undoing: clean within the lease and 2 s") {
+TEST_CASE("kill -9 at any moment of a mixed run: clean within the lease and 2 s") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   const std::uint64_t seed = Random::fresh_seed();
   INFO("seed " << seed);
   Random random(seed);
+  for (std::size_t i = 0; i < lab.specs().size(); ++i) lab.run(i, kStartSleeper);
+  const auto asleep = [&] {
+    std::string out;
+    for (std::size_t i = 0; i < lab.specs().size(); ++i)
+      out += lab.run(i, "cut -d' ' -f3 /proc/$(cat /tmp/sleeper)/stat 2>/dev/null || echo gone");
+    return out;
+  };
   for (int round = 0; round < 5; ++round) {
-    Controller controller(lab.name(), "a controller that cuts and undoes without a pause");
+    Controller controller(lab.name(), "a controller that breaks and undoes without a pause");
     REQUIRE(controller.applied());
     const Nanos moment = 500ms + Nanos(static_cast<std::int64_t>(random.uniform() * 2e9));
     INFO("killed after " << moment.count() / 1000000 << " ms");
@@ -210,7 +227,9 @@ TEST_CASE("kill -9 at any moment of cutting and undoing: clean within the lease 
     }
     INFO(lab.traces());
     CHECK(clean);
+    CHECK(asleep() == "S\nS\nS\nS\nS\n");
   }
+  for (std::size_t i = 0; i < lab.specs().size(); ++i) lab.run(i, "kill -KILL $(cat /tmp/sleeper); rm /tmp/sleeper");
 }
 
 TEST_CASE("kill -9 with faults of every family in force: all is undone within the lease and 2 s") {
