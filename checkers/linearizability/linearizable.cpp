@@ -166,7 +166,7 @@ class Check {
     lin::Ledger ledger(memory);
     return lin::make_search(*c.problem, *c.model, values_, end, ledger)->run(quota, end) == Outcome::invalid;
   }
-  static constexpr std::uint64_t kPrefixQuota = 20'000;
+  static constexpr std::uint64_t kPrefixQuota = 5'000;
   static constexpr std::uint64_t kFailureQuota = 500'000;
 
   void advance(Case& c, std::uint64_t quota) {

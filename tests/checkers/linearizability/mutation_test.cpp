@@ -93,22 +93,22 @@ TEST_CASE("a lost element is found among 100000 operations on an unordered queue
   found([] { return large::queue(Order::any, Fault::lost); });
 }
 TEST_CASE("a double pop is found among 100000 operations on a stack") {
-  found([] { return large::queue(Order::last_in, Fault::twice); });
+  found([] { return large::queue(Order::last_in, Fault::twice); }, crashing());
 }
 TEST_CASE("a lost push is found among 100000 operations on a stack") {
   found([] { return large::queue(Order::last_in, Fault::lost); });
 }
 TEST_CASE("a pop out of order is found among 100000 operations on a stack") {
-  found([] { return large::queue(Order::last_in, Fault::disorder); });
+  found([] { return large::queue(Order::last_in, Fault::disorder); }, crashing());
 }
 TEST_CASE("a double dequeue is found among 100000 operations on a priority queue") {
-  found([] { return large::queue(Order::smallest, Fault::twice); });
+  found([] { return large::queue(Order::smallest, Fault::twice); }, crashing());
 }
 TEST_CASE("a lost element is found among 100000 operations on a priority queue") {
   found([] { return large::queue(Order::smallest, Fault::lost); });
 }
 TEST_CASE("a dequeue out of order is found among 100000 operations on a priority queue") {
-  found([] { return large::queue(Order::smallest, Fault::disorder); });
+  found([] { return large::queue(Order::smallest, Fault::disorder); }, crashing());
 }
 TEST_CASE("a fence given twice is found among 100000 operations on a fenced mutex") {
   found(large::fenced_mutex);
