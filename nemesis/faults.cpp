@@ -10,7 +10,8 @@ const std::vector<const Fault*>& families() {
   static const Partition partition;
   static const std::vector<const Fault*> all = [] {
     std::vector<const Fault*> out{&partition};
-    for (const auto* family : {&process_faults(), &resource_faults(), &disk_faults()})
+    for (const auto* family :
+         {&traffic_faults(), &process_faults(), &clock_faults(), &resource_faults(), &disk_faults()})
       out.insert(out.end(), family->begin(), family->end());
     out.push_back(&command_fault());
     return out;

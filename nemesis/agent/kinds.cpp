@@ -1,10 +1,12 @@
 #include "nemesis/agent/kind.h"
 
+#include "nemesis/agent/clock.h"
 #include "nemesis/agent/command.h"
 #include "nemesis/agent/damage.h"
 #include "nemesis/agent/firewall.h"
 #include "nemesis/agent/pressure.h"
 #include "nemesis/agent/processes.h"
+#include "nemesis/agent/traffic.h"
 
 namespace shaketable::agent {
 
@@ -17,8 +19,10 @@ const std::vector<const Kind*>& kinds() {
   static const Fill fill;
   static const Damage damage;
   static const Scripts scripts;
-  static const std::vector<const Kind*> all{&firewall, &processes, &freeze, &descriptors,
-                                            &load,     &fill,      &damage, &scripts};
+  static const ClockShift clock;
+  static const Traffic traffic;
+  static const std::vector<const Kind*> all{&firewall,    &traffic, &processes, &freeze, &clock,
+                                            &descriptors, &load,    &fill,      &damage, &scripts};
   return all;
 }
 

@@ -50,18 +50,31 @@ while (time < $end) {
 }  // namespace
 
 LabCluster& LabCluster::get() {
-  static LabCluster lab("nemesis-" + std::to_string(getpid()), true);
+  LabSpec spec;
+  spec.name = "nemesis-" + std::to_string(getpid());
+  static LabCluster lab(spec, true);
+  return lab;
+}
+
+LabCluster& LabCluster::with_own_kernels() {
+  LabSpec spec;
+  spec.name = "nemesis-uml-" + std::to_string(getpid());
+  spec.kind = "uml";
+  spec.nodes = 3;
+  spec.node_memory_bytes = 192ull << 20;
+  spec.node_disk_bytes = 64ull << 20;
+  static LabCluster lab(spec, true);
   return lab;
 }
 
 LabCluster& LabCluster::join(const std::string& name) {
-  static LabCluster lab(name, false);
+  LabSpec spec;
+  spec.name = name;
+  static LabCluster lab(spec, false);
   return lab;
 }
 
-LabCluster::LabCluster(std::string name, bool own) : name_(std::move(name)), own_(own) {
-  LabSpec spec;
-  spec.name = name_;
+LabCluster::LabCluster(const LabSpec& spec, bool own) : name_(spec.name), own_(own) {
   auto status = own ? Lab::up(spec) : Lab::status(name_);
   if (!status) throw std::runtime_error("no lab: " + status.error().message);
   specs_ = status->nodes;

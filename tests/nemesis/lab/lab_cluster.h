@@ -32,6 +32,8 @@ class LabCluster {
  public:
   // One lab a program, made at first use, taken down at its end.
   static LabCluster& get();
+  // The same with a kernel of its own for each of three nodes. A program has one kind or the other.
+  static LabCluster& with_own_kernels();
   // Puts this process into a lab that another one made.
   static LabCluster& join(const std::string& name);
   ~LabCluster();
@@ -54,7 +56,7 @@ class LabCluster {
   Hearing expected(const std::string& deafness) const;
 
  private:
-  LabCluster(std::string name, bool own);
+  LabCluster(const LabSpec& spec, bool own);
   std::string name_;
   bool own_;
   std::vector<NodeSpec> specs_;

@@ -1,0 +1,28 @@
+#pragma once
+// Kind "clock": the node's time of day is stepped, or runs faster or slower. Needs a kernel of the node's own, or a
+// machine; where nodes share a clock it is refused. What disciplines the clock (chronyd, ntpd, systemd-timesyncd) is
+// stopped by SIGSTOP meanwhile, and goes on afterwards.
+//
+// Fields asked: offset (nanoseconds, with sign) or ppm (parts per million, with sign; by tick and frequency of
+// adjtimex(2)). Fields kept: tick, freq, status (as found); raw, real (one moment on both clocks); services
+// (pid:start). Proof: bit; offset_ns (how far the clock is from where it would be), wanted_ns; services (how many stand
+// still).
+//
+// The undo gives back tick and frequency first, then the time of day, counted in CLOCK_MONOTONIC_RAW, which neither of
+// them bends.
+
+#include "nemesis/agent/kind.h"
+
+namespace shaketable::agent {
+
+class ClockShift final : public Kind {
+ public:
+  std::string_view name() const override { return "clock"; }
+  bool survives_reboot(const Entry&) const override { return false; }
+  Result<void> look(Entry& entry) const override;
+  Result<std::unique_ptr<Armed>> arm(Entry& entry) const override;
+  Fields prove(const Entry& entry) const override;
+  Result<Undone> undo(const Entry& entry) const override;
+};
+
+}  // namespace shaketable::agent

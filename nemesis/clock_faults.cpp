@@ -1,0 +1,127 @@
+// The time of day of a node: stepped, bent, or another one on every node.
+
+#include <fmt/format.h>
+
+#include "base/duration.h"
+#include "nemesis/node_fault.h"
+#include "nemesis/targets.h"
+
+namespace shaketable {
+namespace {
+
+using namespace std::chrono_literals;
+
+FaultInfo info_of(const std::string& name, const std::string& about, const std::string& target,
+                  std::vector<ParameterSpec> own) {
+  FaultInfo info;
+  info.name = name;
+  info.about = about;
+  info.main_parameter = own.front().name;
+  info.parameters = {
+      target_parameter(target, "one, minority, majority, all, primaries, random 2, … or names of nodes")};
+  info.parameters.insert(info.parameters.end(), own.begin(), own.end());
+  return info;
+}
+
+ParameterSpec distance(const std::string& name, const std::string& about, const std::string& fallback, Nanos value) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = ParameterType::duration;
+  spec.about = about;
+  spec.fallback = fallback;
+  spec.value = value;
+  spec.minimum = 1e-3;
+  return spec;
+}
+
+std::string signed_text(Nanos by) {
+  return by < Nanos(0) ? "-" + format_duration(-by) : "+" + format_duration(by);
+}
+
+class Jump final : public NodeFault {
+ public:
+  Jump()
+      : NodeFault(info_of("jump", "the clock is set forward or back, and put right afterwards", "one",
+                          {distance("by", "how far", "1m", 1min), way()})) {}
+
+ private:
+  static ParameterSpec way() {
+    ParameterSpec spec;
+    spec.name = "way";
+    spec.type = ParameterType::choice;
+    spec.about = "either: now this, now that";
+    spec.choices = {"either", "forward", "back"};
+    spec.fallback = "either";
+    spec.value = std::string("either");
+    return spec;
+  }
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+    const std::string way = options.text("way");
+    const bool back = way == "back" || (way == "either" && (static_cast<std::size_t>(scene.fault) + node) % 2 == 1);
+    const Nanos by = back ? -options.duration("by") : options.duration("by");
+    return Ask{"clock",
+               {{"offset", std::to_string(by.count())}},
+               way == "either" ? "the clock is set by " + format_duration(options.duration("by"))
+                               : "the clock is set by " + signed_text(by)};
+  }
+};
+
+class SkewAll final : public NodeFault {
+ public:
+  SkewAll()
+      : NodeFault(info_of("skew-all", "every node's clock is set to another time", "all",
+                          {distance("most", "how far the first and the last are set, back and forward", "30s", 30s)})) {
+  }
+
+ private:
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+    // Evenly from -most to +most, turned by the fault's number so that it is not always n1 that is behind. The node in
+    // the middle is moved by a little: a clock that is right proves nothing.
+    const auto count = static_cast<double>(scene.nodes.size());
+    const auto place = static_cast<double>((node + static_cast<std::size_t>(scene.fault)) % scene.nodes.size());
+    const auto most = static_cast<double>(options.duration("most").count());
+    double offset = count < 2 ? most : most * (2 * place / (count - 1) - 1);
+    if (std::abs(offset) < most / (2 * count)) offset = most / (2 * count);
+    return Ask{"clock",
+               {{"offset", std::to_string(static_cast<std::int64_t>(offset))}},
+               "clocks are set to different times, up to " + format_duration(options.duration("most")) + " away,"};
+  }
+};
+
+class Drift final : public NodeFault {
+ public:
+  Drift()
+      : NodeFault(info_of("drift", "the clock runs faster or slower, and is put right afterwards", "one", {[] {
+                            ParameterSpec spec;
+                            spec.name = "ppm";
+                            spec.type = ParameterType::integer;
+                            spec.about = "parts per million; below 0: slower";
+                            spec.fallback = "1000";
+                            spec.value = std::int64_t{1000};
+                            spec.minimum = -90000;
+                            spec.maximum = 90000;
+                            return spec;
+                          }()})) {}
+
+ private:
+  Result<void> check_options(const Parameters& options) const override {
+    if (options.integer("ppm") == 0) return bad_input("drift: ppm must not be 0");
+    return {};
+  }
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t) const override {
+    const std::int64_t ppm = options.integer("ppm");
+    return Ask{"clock", {{"ppm", std::to_string(ppm)}}, fmt::format("the clock runs at {:+} ppm", ppm)};
+  }
+};
+
+}  // namespace
+
+const std::vector<const Fault*>& clock_faults() {
+  static const Jump jump;
+  static const SkewAll skew;
+  static const Drift drift;
+  static const std::vector<const Fault*> all{&jump, &skew, &drift};
+  return all;
+}
+
+}  // namespace shaketable

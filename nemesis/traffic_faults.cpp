@@ -1,0 +1,238 @@
+// Packets of a node to its peers: delayed, lost, doubled, reordered, damaged, slowed down (tc netem).
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "nemesis/node_fault.h"
+#include "nemesis/targets.h"
+
+namespace shaketable {
+namespace {
+
+using namespace std::chrono_literals;
+
+ParameterSpec parameter(const std::string& name, ParameterType type, const std::string& about,
+                        const std::string& fallback, ParameterValue value) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = type;
+  spec.about = about;
+  spec.fallback = fallback;
+  spec.value = std::move(value);
+  return spec;
+}
+
+ParameterSpec percent(const std::string& name, const std::string& about, const std::string& fallback, double value) {
+  ParameterSpec spec = parameter(name, ParameterType::number, about, fallback, value);
+  spec.minimum = 0;
+  spec.maximum = 100;
+  return spec;
+}
+
+ParameterSpec span(const std::string& name, const std::string& about, const std::string& fallback, Nanos value) {
+  ParameterSpec spec = parameter(name, ParameterType::duration, about, fallback, value);
+  spec.minimum = 0;
+  spec.maximum = 60;
+  return spec;
+}
+
+ParameterSpec choice(const std::string& name, const std::string& about, std::vector<std::string> choices) {
+  ParameterSpec spec = parameter(name, ParameterType::choice, about, choices.front(), choices.front());
+  spec.choices = std::move(choices);
+  return spec;
+}
+
+std::string microseconds(Nanos time) {
+  return fmt::format("{}us", time.count() / 1000);
+}
+
+class TrafficFault : public NodeFault {
+ public:
+  TrafficFault(const std::string& name, const std::string& about, std::vector<ParameterSpec> own)
+      : NodeFault(info_of(name, about, std::move(own))) {}
+
+ protected:
+  struct Netem {
+    std::string options, text;
+    std::int64_t wanted_ms = 0;  // what a round trip should grow by; 0: not the proof
+  };
+  virtual Netem netem(const Parameters& options) const = 0;
+
+ private:
+  static FaultInfo info_of(const std::string& name, const std::string& about, std::vector<ParameterSpec> own) {
+    FaultInfo info;
+    info.name = name;
+    info.about = about;
+    info.main_parameter = own.front().name;
+    info.parameters = {target_parameter(
+        "one", "whose packets: one, minority, majority, all, primaries, random 2, … or names of nodes")};
+    for (ParameterSpec& spec : own) info.parameters.push_back(std::move(spec));
+    info.parameters.push_back(parameter("peers", ParameterType::texts, "only what goes to these nodes", "all others",
+                                        std::vector<std::string>{}));
+    info.parameters.push_back(choice("protocol", "only packets of this", {"any", "tcp", "udp"}));
+    ParameterSpec port = parameter("port", ParameterType::integer, "only packets to this port of the peers; 0: any",
+                                   "0", std::int64_t{0});
+    port.minimum = 0;
+    port.maximum = 65535;
+    info.parameters.push_back(std::move(port));
+    return info;
+  }
+
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+    const std::vector<std::string> only = options.texts("peers");
+    const std::vector<std::string> names = scene.names();
+    for (const std::string& name : only)
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        return bad_input(fmt::format("{}: peers: there is no node {}; there are {}", info().name, name, join(names)));
+    const Netem how = netem(options);
+    Ask out{"traffic", {{"netem", how.options}}, how.text};
+    for (std::size_t i = 0; i < scene.nodes.size(); ++i) {
+      if (i == node) continue;
+      if (!only.empty() && std::find(only.begin(), only.end(), scene.nodes[i].name) == only.end()) continue;
+      for (const auto* addresses : {&scene.nodes[i].addresses4, &scene.nodes[i].addresses6})
+        for (const std::string& address : *addresses) out.arguments.emplace_back("peer", address);
+    }
+    const ControlPath& control = scene.nodes[node].control;
+    if (!control.client.empty()) out.arguments.emplace_back("keep", fmt::format("{} {}", control.client, control.port));
+    if (options.text("protocol") != "any") out.arguments.emplace_back("protocol", options.text("protocol"));
+    if (options.integer("port") > 0) {
+      out.arguments.emplace_back("port", std::to_string(options.integer("port")));
+      if (options.text("protocol") == "any") return bad_input(info().name + ": a port needs a protocol, tcp or udp");
+    }
+    // An echo request is neither, so there the packets themselves are the proof.
+    if (how.wanted_ms > 0 && options.text("protocol") == "any")
+      out.arguments.emplace_back("wanted_ms", std::to_string(how.wanted_ms));
+    return out;
+  }
+};
+
+class Delay final : public TrafficFault {
+ public:
+  Delay()
+      : TrafficFault("delay", "packets arrive later",
+                     {span("by", "how much later", "100ms", 100ms), span("jitter", "give or take", "0ms", 0ms),
+                      percent("correlation", "how much a packet's delay depends on the one before", "0", 0),
+                      choice("distribution", "of the jitter", {"uniform", "normal", "pareto", "paretonormal"})}) {}
+
+ private:
+  Netem netem(const Parameters& options) const override {
+    const Nanos by = options.duration("by"), jitter = options.duration("jitter");
+    Netem out{"delay " + microseconds(by), "packets are delayed by " + format_duration(by),
+              std::max<std::int64_t>(1, (by - jitter).count() / 1'000'000)};
+    if (jitter > 0ms) {
+      out.options += " " + microseconds(jitter) + fmt::format(" {}%", options.number("correlation"));
+      if (options.text("distribution") != "uniform") out.options += " distribution " + options.text("distribution");
+      out.text += " ± " + format_duration(jitter);
+    }
+    return out;
+  }
+};
+
+class Loss final : public TrafficFault {
+ public:
+  Loss()
+      : TrafficFault(
+            "loss", "packets are lost",
+            {percent("percent", "of the packets", "20", 20),
+             percent("correlation", "how much a loss depends on the one before (not with burst)", "0", 0),
+             percent("burst", "Gilbert-Elliott: chance that a burst of losses ends with a packet; 0: single losses",
+                     "0", 0)}) {}
+
+ private:
+  Netem netem(const Parameters& options) const override {
+    const double share = options.number("percent"), burst = options.number("burst");
+    Netem out;
+    out.text = fmt::format("{:g} % of the packets are lost", share);
+    if (burst > 0 && share < 100) {
+      // In the bad state all is lost. The share of time in it is p / (p + r).
+      const double enter = std::min(100.0, burst * share / (100 - share));
+      out.options = fmt::format("loss gemodel {:.4f}% {:.4f}%", enter, burst);
+      out.text += " in bursts";
+    } else {
+      out.options = fmt::format("loss random {}%", share);
+      if (options.number("correlation") > 0) out.options += fmt::format(" {}%", options.number("correlation"));
+    }
+    return out;
+  }
+};
+
+class Duplicate final : public TrafficFault {
+ public:
+  Duplicate()
+      : TrafficFault("duplicate", "packets arrive twice",
+                     {percent("percent", "of the packets", "30", 30),
+                      percent("correlation", "how much it depends on the packet before", "0", 0)}) {}
+
+ private:
+  Netem netem(const Parameters& options) const override {
+    Netem out{fmt::format("duplicate {}%", options.number("percent")),
+              fmt::format("{:g} % of the packets are doubled", options.number("percent"))};
+    if (options.number("correlation") > 0) out.options += fmt::format(" {}%", options.number("correlation"));
+    return out;
+  }
+};
+
+class Reorder final : public TrafficFault {
+ public:
+  Reorder()
+      : TrafficFault("reorder", "packets overtake each other",
+                     {percent("percent", "of the packets that overtake", "25", 25),
+                      span("by", "what the others are delayed by", "20ms", 20ms),
+                      percent("correlation", "how much it depends on the packet before", "0", 0)}) {}
+
+ private:
+  Netem netem(const Parameters& options) const override {
+    return {fmt::format("delay {} reorder {}% {}%", microseconds(options.duration("by")), options.number("percent"),
+                        options.number("correlation")),
+            fmt::format("{:g} % of the packets overtake others by {}", options.number("percent"),
+                        format_duration(options.duration("by")))};
+  }
+};
+
+class Corrupt final : public TrafficFault {
+ public:
+  Corrupt()
+      : TrafficFault("corrupt", "packets arrive with a bit that is wrong",
+                     {percent("percent", "of the packets", "10", 10)}) {}
+
+ private:
+  Netem netem(const Parameters& options) const override {
+    return {fmt::format("corrupt {}%", options.number("percent")),
+            fmt::format("{:g} % of the packets are damaged", options.number("percent"))};
+  }
+};
+
+class Rate final : public TrafficFault {
+ public:
+  Rate()
+      : TrafficFault("rate", "a slow line", {[] {
+                       ParameterSpec spec = parameter("bytes", ParameterType::size, "a second, all peers together",
+                                                      "64KiB", std::uint64_t{64} << 10);
+                       spec.minimum = 100;
+                       return spec;
+                     }()}) {}
+
+ private:
+  Netem netem(const Parameters& options) const override {
+    return {fmt::format("rate {}bps", options.size("bytes")),
+            fmt::format("packets are slowed down to {} a second", format_size(options.size("bytes")))};
+  }
+};
+
+}  // namespace
+
+const std::vector<const Fault*>& traffic_faults() {
+  static const Delay delay;
+  static const Loss loss;
+  static const Duplicate duplicate;
+  static const Reorder reorder;
+  static const Corrupt corrupt;
+  static const Rate rate;
+  static const std::vector<const Fault*> all{&delay, &loss, &duplicate, &reorder, &corrupt, &rate};
+  return all;
+}
+
+}  // namespace shaketable

@@ -1,0 +1,256 @@
+// Clocks and packets on nodes with kernels of their own: seen to bite, seen to be gone.
+
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <ctime>
+#include <functional>
+#include <thread>
+
+#include "tests/nemesis/lab/lab_cluster.h"
+
+using namespace shaketable;
+using namespace shaketable::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Shaken {
+  Shaken(const std::string& name, std::vector<std::string> target,
+         const std::vector<std::pair<std::string, ParameterValue>>& more = {}, Nanos lease = 10s)
+      : lab(LabCluster::with_own_kernels()), cluster(lab.connect()), nemesis(cluster, lab_options(lease)) {
+    ScheduledFault fault;
+    fault.id = 1;
+    fault.lasts = 60s;
+    fault.fault = name;
+    fault.options = Parameters(find_fault(name)->info().parameters);
+    fault.options.set("target", std::move(target));
+    for (const auto& [parameter, value] : more) fault.options.set(parameter, value);
+    schedule = {fault};
+    const auto prepared = nemesis.prepare(schedule);
+    if (!prepared) FAIL(prepared.error().message);
+    thread =
+        std::jthread([this](std::stop_token stop) { ended = nemesis.run(schedule, clock, clock.now(), log, stop); });
+    if (!log.wait_until_applied(20s)) FAIL("not applied: " << log.last().notes);
+  }
+  FaultReport stop() {
+    thread.request_stop();
+    thread.join();
+    const FaultReport report = log.last();
+    INFO(report.notes);
+    for (const NodeReport& node : report.nodes) {
+      UNSCOPED_INFO(node.node << ": " << node.notes);
+      for (const auto& [key, value] : node.proof)
+        UNSCOPED_INFO(key << " "
+                          << (std::holds_alternative<std::string>(value)
+                                  ? std::get<std::string>(value)
+                                  : std::to_string(std::get<std::int64_t>(value))));
+    }
+    CHECK(ended.has_value());
+    CHECK(report.undone == Undone::verified);
+    CHECK(report.bit == true);
+    for (const NodeCleanliness& node : nemesis.heal_all()) {
+      INFO(node.node << ": " << node.reason);
+      CHECK(node.state == Cleanliness::clean);
+      CHECK(node.undone.empty());
+    }
+    CHECK(lab.traces() == "");
+    for (std::size_t i = 0; i < lab.specs().size(); ++i)
+      CHECK(lab.run(i, "tc qdisc show dev eth0").find("5ba") == std::string::npos);
+    return report;
+  }
+  // Milliseconds that a node's clock is before ours; good to a few, the way there and back included.
+  double ahead(std::size_t node) const {
+    timespec before{}, after{};
+    clock_gettime(CLOCK_REALTIME, &before);
+    const double there = std::stod(lab.run(node, "date +%s.%N"));
+    clock_gettime(CLOCK_REALTIME, &after);
+    const auto seconds = [](const timespec& t) {
+      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+    };
+    return (there - (seconds(before) + seconds(after)) / 2) * 1000;
+  }
+  // Milliseconds of the fastest of five round trips.
+  double ping(std::size_t from, const std::string& to, const std::string& family = "-4") const {
+    return std::stod(
+        lab.run(from, "ping " + family + " -n -c 5 -i 0.2 -q " + to + " | sed -n 's/.* = \\([0-9.]*\\).*/\\1/p'"));
+  }
+  LabCluster& lab;
+  Cluster cluster;
+  Nemesis nemesis;
+  std::vector<ScheduledFault> schedule;
+  SteadyClock clock;
+  KeptLog log;
+  Result<void> ended;
+  std::jthread thread;
+};
+
+constexpr const char* kLabVariable = "SHAKETABLE_TEST_LAB";
+constexpr double kHour = 3600e3;
+// A login and `date` in a guest take a while; a real jump or drift is far beyond.
+constexpr double kNear = 700;
+
+}  // namespace
+
+TEST_CASE("uml jump: an hour back on its node and on no other; put right to within 20 ms") {
+  SKIP_WITHOUT_LAB();
+  Shaken shaken("jump", {"n2"}, {{"by", Nanos(1h)}, {"way", std::string("back")}});
+  CHECK(std::abs(shaken.ahead(1) + kHour) < kNear);
+  CHECK(std::abs(shaken.ahead(0)) < kNear);
+  CHECK(std::abs(shaken.ahead(2)) < kNear);
+  shaken.stop();
+  CHECK(std::abs(shaken.ahead(1)) < kNear);
+}
+
+TEST_CASE("uml skew-all: every node has another time") {
+  SKIP_WITHOUT_LAB();
+  Shaken shaken("skew-all", {"all"}, {{"most", Nanos(60s)}});
+  std::vector<double> ahead = {shaken.ahead(0), shaken.ahead(1), shaken.ahead(2)};
+  std::sort(ahead.begin(), ahead.end());
+  CHECK(std::abs(ahead[0] + 60e3) < kNear);
+  CHECK(std::abs(ahead[1]) < 15e3);
+  CHECK(std::abs(ahead[2] - 60e3) < kNear);
+  shaken.stop();
+  for (std::size_t i = 0; i < 3; ++i) CHECK(std::abs(shaken.ahead(i)) < kNear);
+}
+
+TEST_CASE("uml drift: the clock runs away, and stands where it should afterwards") {
+  SKIP_WITHOUT_LAB();
+  Shaken shaken("drift", {"n1"}, {{"ppm", std::int64_t{80000}}});
+  std::this_thread::sleep_for(15s);
+  CHECK(shaken.ahead(0) > 800);
+  CHECK(std::abs(shaken.ahead(1)) < kNear);
+  shaken.stop();
+  CHECK(std::abs(shaken.ahead(0)) < kNear);
+  CHECK(shaken.lab.run(0, "cat /sys/devices/system/clocksource/clocksource0/current_clocksource").size() > 1);
+}
+
+TEST_CASE("uml a controller that waits to be killed", "[.]") {
+  const char* name = std::getenv(kLabVariable);
+  REQUIRE(name != nullptr);
+  LabCluster& lab = LabCluster::join(name);
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, lab_options(3s));
+  ScheduledFault fault;
+  fault.id = 1;
+  fault.lasts = 60s;
+  fault.fault = "jump";
+  fault.options = Parameters(find_fault("jump")->info().parameters);
+  fault.options.set("target", std::vector<std::string>{"n3"});
+  fault.options.set("by", Nanos(10min));
+  fault.options.set("way", std::string("forward"));
+  const std::vector<ScheduledFault> schedule = {fault};
+  REQUIRE(nemesis.prepare(schedule));
+  SteadyClock clock;
+  KeptLog log;
+  (void)nemesis.run(schedule, clock, clock.now(), log, {});
+}
+
+TEST_CASE("uml jump: the node puts its clock right by itself when its controller is killed") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  ::setenv(kLabVariable, lab.name().c_str(), 1);
+  char program[] = SHAKETABLE_BIN_DIR "/test_nemesis_uml", test[] = "uml a controller that waits to be killed";
+  char* const arguments[] = {program, test, nullptr};
+  pid_t child = 0;
+  REQUIRE(posix_spawn(&child, program, nullptr, nullptr, arguments, environ) == 0);
+  const auto ahead = [&] { return std::stod(lab.run(2, "date +%s")) - static_cast<double>(std::time(nullptr)); };
+  const auto wait_until = [&](const std::function<bool()>& holds, Nanos patience) {
+    for (const auto end = std::chrono::steady_clock::now() + patience; std::chrono::steady_clock::now() < end;
+         std::this_thread::sleep_for(100ms))
+      if (holds()) return true;
+    return false;
+  };
+  CHECK(wait_until([&] { return ahead() > 500; }, 30s));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  // Lease of 3 s and 2 s more; and what it takes to look.
+  CHECK(wait_until([&] { return std::abs(ahead()) < 2; }, 6s));
+  CHECK(wait_until([&] { return lab.traces(2).empty(); }, 6s));
+}
+
+TEST_CASE("uml delay: both families, only to the peers that are named, and the controller not at all") {
+  SKIP_WITHOUT_LAB();
+  Shaken shaken("delay", {"n1"}, {{"by", Nanos(200ms)}, {"peers", std::vector<std::string>{"n2"}}});
+  CHECK(shaken.ping(0, "n2") >= 200);
+  CHECK(shaken.ping(0, "n2", "-6") >= 200);
+  CHECK(shaken.ping(0, "n3") < 150);
+  CHECK(shaken.ping(1, "n3") < 150);
+  CHECK(shaken.ping(0, "10.77.0.254") < 150);
+  shaken.stop();
+  CHECK(shaken.ping(0, "n2") < 150);
+}
+
+TEST_CASE("uml loss: of the packets about as many as were asked") {
+  SKIP_WITHOUT_LAB();
+  Shaken shaken("loss", {"n1"}, {{"percent", 50.0}});
+  const auto lost = [&](const std::string& to) {
+    return std::stoi(shaken.lab.run(
+        0, "ping -4 -n -c 100 -i 0.02 -q -W 1 " + to + " | sed -n 's/.* \\([0-9]*\\)[0-9.]*% packet loss.*/\\1/p'"));
+  };
+  const int gone = lost("n2");
+  CHECK(gone > 25);
+  CHECK(gone < 75);
+  shaken.stop();
+  CHECK(lost("n2") < 5);
+}
+
+TEST_CASE("uml duplicate and reorder and corrupt and rate: each is seen on the wire") {
+  SKIP_WITHOUT_LAB();
+  {
+    Shaken shaken("duplicate", {"n1"}, {{"percent", 50.0}});
+    CHECK(shaken.lab.run(0, "ping -4 -n -c 40 -i 0.05 n2 | grep -c DUP") != "0\n");
+    shaken.stop();
+  }
+  {
+    Shaken shaken("reorder", {"n1"}, {{"percent", 50.0}, {"by", Nanos(150ms)}});
+    // Who overtakes is back at once, who is overtaken is not.
+    const std::string times = shaken.lab.run(
+        0,
+        "ping -4 -n -c 40 -i 0.05 n2 | sed -n 's/.*time=\\([0-9]*\\).*/\\1/p' | awk '{ if ($1 >= 150) slow++; else "
+        "fast++ } END { print (slow > 3 && fast > 3) ? \"both\" : \"no\" }'");
+    CHECK(times == "both\n");
+    shaken.stop();
+  }
+  {
+    Shaken shaken("corrupt", {"n1"}, {{"percent", 60.0}});
+    const std::string loss = shaken.lab.run(
+        0, "ping -4 -n -c 60 -i 0.05 -q -W 1 n2 | sed -n 's/.* \\([0-9]*\\)[0-9.]*% packet loss.*/\\1/p'");
+    CHECK(std::stoi(loss) > 10);
+    shaken.stop();
+  }
+  {
+    Shaken shaken("rate", {"n1"}, {{"bytes", std::uint64_t{4096}}});
+    // 1000 bytes at 4 KiB a second take a quarter of a second.
+    CHECK(std::stod(shaken.lab.run(0, "ping -4 -n -s 1000 -c 2 -i 1 -q n2 | sed -n 's/.* = \\([0-9.]*\\).*/\\1/p'")) >
+          200);
+    shaken.stop();
+  }
+}
+
+TEST_CASE("uml traffic: a root qdisc of somebody else is not touched") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  lab.run(0, "tc qdisc add dev eth0 root handle 7: tbf rate 100mbit burst 100kb latency 50ms");
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, lab_options());
+  ScheduledFault fault;
+  fault.id = 1;
+  fault.lasts = 5s;
+  fault.fault = "delay";
+  fault.options = Parameters(find_fault("delay")->info().parameters);
+  fault.options.set("target", std::vector<std::string>{"n1"});
+  REQUIRE(nemesis.prepare({fault}));
+  SteadyClock clock;
+  KeptLog log;
+  (void)nemesis.run({fault}, clock, clock.now(), log, {});
+  CHECK(log.last().notes.find("somebody else") != std::string::npos);
+  CHECK(lab.run(0, "tc qdisc show dev eth0").find("qdisc tbf 7: root") != std::string::npos);
+  for (const NodeCleanliness& node : nemesis.heal_all()) CHECK(node.state == Cleanliness::clean);
+  lab.run(0, "tc qdisc del dev eth0 root");
+}
