@@ -20,6 +20,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// What could be of shaketable on the nodes, its program excepted. Without forks for every process: those are slow here.
+std::string left(LabCluster& lab) {
+  std::string out;
+  for (std::size_t i = 0; i < lab.specs().size(); ++i)
+    out += lab.run(i,
+                   "ls -d /run/shaketable-nemesis /var/lib/shaketable/node 2>/dev/null; pgrep -f '^shaketable-agent "
+                   "guard'; tc qdisc show dev eth0 | grep 5ba; true");
+  return out;
+}
+
 struct Shaken {
   Shaken(const std::string& name, std::vector<std::string> target,
          const std::vector<std::pair<std::string, ParameterValue>>& more = {}, Nanos lease = 10s)
@@ -59,21 +69,24 @@ struct Shaken {
       CHECK(node.state == Cleanliness::clean);
       CHECK(node.undone.empty());
     }
-    CHECK(lab.traces() == "");
-    for (std::size_t i = 0; i < lab.specs().size(); ++i)
-      CHECK(lab.run(i, "tc qdisc show dev eth0").find("5ba") == std::string::npos);
+    CHECK(left(lab) == "");
     return report;
   }
-  // Milliseconds that a node's clock is before ours; good to a few, the way there and back included.
+  // Milliseconds that a node's clock is before ours: of five looks the one that was over fastest.
   double ahead(std::size_t node) const {
-    timespec before{}, after{};
-    clock_gettime(CLOCK_REALTIME, &before);
-    const double there = std::stod(lab.run(node, "date +%s.%N"));
-    clock_gettime(CLOCK_REALTIME, &after);
-    const auto seconds = [](const timespec& t) {
-      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+    const auto seconds = [] {
+      timespec now{};
+      clock_gettime(CLOCK_REALTIME, &now);
+      return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
     };
-    return (there - (seconds(before) + seconds(after)) / 2) * 1000;
+    double best = 0, shortest = 1e9;
+    for (int i = 0; i < 5; ++i) {
+      const double before = seconds(), there = std::stod(lab.run(node, "date +%s.%N")), after = seconds();
+      if (after - before >= shortest) continue;
+      shortest = after - before;
+      best = (there - (before + after) / 2) * 1000;
+    }
+    return best;
   }
   // Milliseconds of the fastest of five round trips.
   double ping(std::size_t from, const std::string& to, const std::string& family = "-4") const {
@@ -92,8 +105,8 @@ struct Shaken {
 
 constexpr const char* kLabVariable = "SHAKETABLE_TEST_LAB";
 constexpr double kHour = 3600e3;
-// A login and `date` in a guest take a while; a real jump or drift is far beyond.
-constexpr double kNear = 700;
+// Looking takes a while on a busy machine; what is asked for is far beyond.
+constexpr double kNear = 900;
 
 }  // namespace
 
@@ -122,8 +135,8 @@ TEST_CASE("uml skew-all: every node has another time") {
 TEST_CASE("uml drift: the clock runs away, and stands where it should afterwards") {
   SKIP_WITHOUT_LAB();
   Shaken shaken("drift", {"n1"}, {{"ppm", std::int64_t{80000}}});
-  std::this_thread::sleep_for(15s);
-  CHECK(shaken.ahead(0) > 800);
+  std::this_thread::sleep_for(20s);
+  CHECK(shaken.ahead(0) > 1200);
   CHECK(std::abs(shaken.ahead(1)) < kNear);
   shaken.stop();
   CHECK(std::abs(shaken.ahead(0)) < kNear);
@@ -171,7 +184,7 @@ TEST_CASE("uml jump: the node puts its clock right by itself when its controller
   waitpid(child, nullptr, 0);
   // Lease of 3 s and 2 s more; and what it takes to look.
   CHECK(wait_until([&] { return std::abs(ahead()) < 2; }, 6s));
-  CHECK(wait_until([&] { return lab.traces(2).empty(); }, 6s));
+  CHECK(wait_until([&] { return left(lab).empty(); }, 6s));
 }
 
 TEST_CASE("uml delay: both families, only to the peers that are named, and the controller not at all") {
