@@ -49,15 +49,15 @@ class Jump final : public NodeFault {
     ParameterSpec spec;
     spec.name = "way";
     spec.type = ParameterType::choice;
-    spec.about = "either: now this, now that";
+    spec.about = "either: drawn for each node";
     spec.choices = {"either", "forward", "back"};
     spec.fallback = "either";
     spec.value = std::string("either");
     return spec;
   }
-  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random& random) const override {
     const std::string way = options.text("way");
-    const bool back = way == "back" || (way == "either" && (static_cast<std::size_t>(scene.fault) + node) % 2 == 1);
+    const bool back = way == "back" || (way == "either" && random.below(2) == 1);
     const Nanos by = back ? -options.duration("by") : options.duration("by");
     return Ask{"clock",
                {{"offset", std::to_string(by.count())}},
@@ -74,7 +74,7 @@ class SkewAll final : public NodeFault {
   }
 
  private:
-  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
     // Evenly from -most to +most, turned by the fault's number so that it is not always n1 that is behind. The node in
     // the middle is moved by a little: a clock that is right proves nothing.
     const auto count = static_cast<double>(scene.nodes.size());
@@ -108,7 +108,7 @@ class Drift final : public NodeFault {
     if (options.integer("ppm") == 0) return bad_input("drift: ppm must not be 0");
     return {};
   }
-  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t) const override {
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random&) const override {
     const std::int64_t ppm = options.integer("ppm");
     return Ask{"clock", {{"ppm", std::to_string(ppm)}}, fmt::format("the clock runs at {:+} ppm", ppm)};
   }

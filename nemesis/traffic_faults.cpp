@@ -81,7 +81,7 @@ class TrafficFault : public NodeFault {
     return info;
   }
 
-  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node) const override {
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
     const std::vector<std::string> only = options.texts("peers");
     const std::vector<std::string> names = scene.names();
     for (const std::string& name : only)
