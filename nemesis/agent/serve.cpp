@@ -177,10 +177,20 @@ Result<Fields> Server::arm(const Fields& asked) {
     if (name.starts_with("arg.")) change.entry.fields.emplace_back(name.substr(4), value);
   note_running(change.entry);
   if (auto looked = kind->look(change.entry); !looked) return Failure(looked.error());
-  auto armed = kind->arm(change.entry);
-  if (!armed) return Failure(armed.error());
-  change.armed = std::move(*armed);
+  // Before anything is made ready: some kinds prepare on the node itself. And again if they found more to keep.
   if (auto kept = journal_.save(change.entry, true); !kept) return Failure(kept.error());
+  const std::string before = to_text(change.entry);
+  auto armed = kind->arm(change.entry);
+  const auto kept = armed && to_text(change.entry) != before ? journal_.save(change.entry, true) : Result<void>();
+  if (!armed || !kept) {
+    const Error why = armed ? kept.error() : armed.error();
+    if (armed) armed->reset();
+    const ChangeLock lock(kLockTimeout);
+    if (!undo_and_forget(journal_, change.entry))
+      return infrastructure(why.message + "; what had been made ready is there still");
+    return Failure(why);
+  }
+  change.armed = std::move(*armed);
   changes_[*key] = std::move(change);
   return Fields{{"raw", number(raw_now())}};
 }
