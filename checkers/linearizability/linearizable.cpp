@@ -317,11 +317,12 @@ Result<Verdict> LinearizableChecker::check(const Budget& budget, Pool* pool) {
   verdict.operations = impl_->recorder.operations();
   std::deque<lin::Part> parts;
   Check check(impl_->recorder.values(), budget, pool);
-  if (impl_->recorder.operations() == 0) {
-    verdict.reason = impl_->recorder.events() == 0 ? "too little to judge: the history is empty"
-                                                   : "too little to judge: no client did anything";
+  if (impl_->recorder.events() == 0) {
+    verdict.reason = "too little to judge: the history is empty";
     return verdict;
   }
+  // The field calls it valid. That a run should have done more is said of the run, not of its history.
+  if (impl_->recorder.operations() == 0) verdict.reason = "no client did anything, so nothing can be wrong";
   for (lin::Problem& problem : impl_->recorder.problems()) {
     problem.initial = impl_->initial;
     std::vector<lin::Part> split = impl_->model->split(problem, impl_->recorder.values());

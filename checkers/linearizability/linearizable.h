@@ -50,7 +50,7 @@ class LinearizableChecker final : public OperationSink {
 
   Result<void> take(Operation operation) override;
 
-  // Once, after the last take(). A history without operations of clients is `unknown`: nothing was judged.
+  // Once, after the last take(). An empty history is `unknown`; one that only a nemesis was in is valid.
   // Verdict::checker is "linearizable"; an invalid one has one anomaly, "nonlinearizable", about the object whose
   // violation completes first in the history. `budget.memory_bytes()` bounds the search, not the columns. The pool, if
   // any, is used over the objects of a keyed history; the answer does not depend on it.

@@ -49,25 +49,29 @@ Result<std::uint32_t> Recorder::object(Value& value) {
   return entry->second;
 }
 
-Result<void> Recorder::take(Operation operation) {
+Result<void> Recorder::take(Operation&& operation) {
   const std::uint32_t index = next_index_++;
   if (index == (1u << 31) - 1) return bad_input("the history has more events than can be judged (2^31)");
   if (operation.process < 0) return {};
   std::optional<Pending>& slot = pending(operation.process);
   if (operation.type != OpType::invoke) {
     if (!slot) return operation.type == OpType::ok ? completed_only(operation) : Result<void>();
-    Pending done = *std::move(slot);
-    slot.reset();
+    Pending& done = *slot;
     Problem& problem = problems_[done.problem];
+    Op& op = problem.ops[done.op];
+    Result<void> completed;
     if (operation.type == OpType::fail) {
-      problem.ops[done.op].dropped = true;
-      return {};
+      op.dropped = true;
+    } else if (operation.type == OpType::info) {
+      completed = complete(done, nullptr);
+    } else {
+      op.complete = index;
+      op.complete_ns = operation.time_ns;
+      problem.events.push_back({done.op, 1});
+      completed = complete(done, &operation);
     }
-    if (operation.type == OpType::info) return complete(done, nullptr);
-    problem.ops[done.op].complete = index;
-    problem.ops[done.op].complete_ns = operation.time_ns;
-    problem.events.push_back({done.op, 1});
-    return complete(done, &operation);
+    slot.reset();
+    return completed;
   }
   if (slot) {
     Pending abandoned = *std::move(slot);

@@ -18,7 +18,7 @@ class Recorder {
  public:
   Recorder(const Model& model, bool keyed) : model_(model), keyed_(keyed) {}
 
-  Result<void> take(Operation operation);
+  Result<void> take(Operation&& operation);
   // After the last operation: what is still open has crashed. The problems hold only operations that count; their
   // initial states are still to be set.
   Result<void> finish();

@@ -68,7 +68,7 @@ std::string judgement_line(const Judgement& judgement) {
   const Verdict& v = judgement.verdict;
   std::string line = fmt::format("{}: {} ({} operation{}, {:.2f} s)", v.checker, to_string(v.valid),
                                  with_thousands(v.operations), v.operations == 1 ? "" : "s", judgement.seconds);
-  if (v.valid != Validity::valid && !v.reason.empty()) line += ": " + v.reason;
+  if (!v.reason.empty()) line += ": " + v.reason;
   return line;
 }
 

@@ -16,13 +16,13 @@ class Register final : public Model {
       : cas_(cas), nil_says_nothing_(nil_says_nothing), name_(std::move(name)) {}
 
   Result<std::optional<Call>> encode(const Invocation& op, Interner& values) const override {
-    const std::string_view f = op.f.text();
-    if (f == "read") {
+    static const Name read("read"), write("write"), cas("cas");
+    if (op.f == read) {
       if (!op.result || (nil_says_nothing_ && op.result->is_nil())) return std::nullopt;
       return Call{values.id(*op.result), -1, RegisterCall::kRead};
     }
-    if (f == "write") return Call{values.id(op.argument), -1, RegisterCall::kWrite};
-    if (f == "cas" && cas_) {
+    if (op.f == write) return Call{values.id(op.argument), -1, RegisterCall::kWrite};
+    if (op.f == cas && cas_) {
       if (!op.argument.is_list() || op.argument.size() != 2)
         return bad_input(fmt::format("cas takes [old new], not {}", to_edn(op.argument)));
       const Id from = values.id(op.argument[0]), to = values.id(op.argument[1]);
@@ -32,7 +32,7 @@ class Register final : public Model {
       return Call{from, -1, RegisterCall::kRead};
     }
     return bad_input(
-        fmt::format("'{}' is not a function of a {}", f,
+        fmt::format("'{}' is not a function of a {}", op.f.text(),
                     cas_ ? "cas-register, which takes read, write and cas" : "register, which takes read and write"));
   }
 

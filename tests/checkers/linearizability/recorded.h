@@ -18,7 +18,7 @@ struct Recorded {
     for (const linearizability::ModelEntry& entry : linearizability::models())
       if (entry.info.name == options.model) model = entry.make(options);
     recorder.emplace(*model, false);
-    for (const Operation& operation : history.operations) REQUIRE(recorder->take(operation));
+    for (const Operation& operation : history.operations) REQUIRE(recorder->take(Operation(operation)));
     REQUIRE(recorder->finish());
     problem = &recorder->problems().front();
     problem->initial = *model->initial(options.initial, recorder->values());
