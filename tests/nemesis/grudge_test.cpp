@@ -51,7 +51,7 @@ void for_sizes_and_seeds(Shape shape, Body body) {
 
 }  // namespace
 
-TEST_CASE("halves: two groups that hear only themselves, the first the smaller one") {
+TEST_CASE("halves: two groups that hear only themselves the first the smaller one") {
   for_sizes_and_seeds(Shape::halves, [](std::size_t n, Random& random) {
     const Grudge grudge = halves(n, random);
     check_well_formed(grudge, n);
@@ -101,7 +101,7 @@ TEST_CASE("isolate in one direction") {
   CHECK(mute.deaf_to == std::vector<std::vector<std::size_t>>{{1}, {}, {1}});
 }
 
-TEST_CASE("majorities-ring: every node hears a majority, and no two the same one") {
+TEST_CASE("majorities-ring: every node hears a majority and no two the same one") {
   for_sizes_and_seeds(Shape::majorities_ring, [](std::size_t n, Random& random) {
     const Grudge grudge = majorities_ring(n, random);
     check_well_formed(grudge, n);
@@ -121,7 +121,7 @@ TEST_CASE("majorities-ring: every node hears a majority, and no two the same one
   });
 }
 
-TEST_CASE("bridge: one node hears all; the others hear their half and it") {
+TEST_CASE("bridge: one node hears all and the others hear their half and it") {
   for_sizes_and_seeds(Shape::bridge, [](std::size_t n, Random& random) {
     const Grudge grudge = bridge(n, random);
     check_well_formed(grudge, n);
@@ -178,7 +178,7 @@ TEST_CASE("custom groups: who is in none hears all and who is in two hears both"
   CHECK(groups(5, {{0, 1, 2, 3, 4}}).cuts_nothing());
 }
 
-TEST_CASE("the same seed makes the same grudge; seeds make different ones") {
+TEST_CASE("the same seed makes the same grudge and seeds make different ones") {
   std::set<std::vector<std::size_t>> seen;
   for (int seed = 0; seed < kSeeds; ++seed) {
     Random a(seed), b(seed);

@@ -73,7 +73,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("a fault is recorded before anything changes, proved before it is undone, and verified") {
+TEST_CASE("a fault is recorded before anything changes proved before it is undone and verified") {
   Fixture f;
   const std::vector<ScheduledFault> schedule{partition(1, 5s, 10s, "isolate", {"n2"})};
   REQUIRE(f.run(schedule).has_value());
@@ -121,7 +121,7 @@ TEST_CASE("counters that cannot be read leave it open whether the fault bit") {
   CHECK_FALSE(f.log.of(1).bit.has_value());
 }
 
-TEST_CASE("one node that cannot be armed: no node is cut, what was armed is undone, the run goes on") {
+TEST_CASE("one node that cannot be armed: no node is cut what was armed is undone the run goes on") {
   Fixture f;
   f.nodes.fails["n4 arm"] = "the undo journal cannot be written";
   REQUIRE(f.run({partition(1, 0s, 1s, "halves")}).has_value());
@@ -153,7 +153,7 @@ TEST_CASE("a fresh connection that does not come through undoes the fault at onc
   CHECK(f.log.of(1).notes.find("a fresh connection does not come through to n3: no answer") != std::string::npos);
 }
 
-TEST_CASE("a node that cannot be undone ends the schedule, and says which") {
+TEST_CASE("a node that cannot be undone ends the schedule and says which") {
   Fixture f;
   f.nodes.fails["n5 undo"] = "the connection was lost";
   const auto ran = f.run({partition(1, 0s, 1s, "halves"), partition(2, 5s, 1s, "halves")});
@@ -185,7 +185,7 @@ TEST_CASE("max_faulty counts all faults in force") {
   CHECK(f.nodes.called("arm 2").empty());
 }
 
-TEST_CASE("primaries are asked for when the fault begins, and each is isolated") {
+TEST_CASE("primaries are asked for when the fault begins and each is isolated") {
   Fixture f;
   f.options.primaries = [&]() -> Result<std::vector<std::string>> {
     f.nodes.note("primaries asked");
@@ -196,7 +196,7 @@ TEST_CASE("primaries are asked for when the fault begins, and each is isolated")
   CHECK(f.log.of(1).text == "n1 n3 n5 deaf to n2 n4; n2 deaf to n1 n3 n4 n5; n4 deaf to n1 n2 n3 n5");
 }
 
-TEST_CASE("no primary: the fault is passed over, with the reason, and the next one comes") {
+TEST_CASE("no primary: the fault is passed over with the reason and the next one comes") {
   Fixture f;
   f.options.primaries = []() -> Result<std::vector<std::string>> { return std::vector<std::string>(); };
   REQUIRE(f.run({partition(1, 0s, 1s, "isolate", {"primaries"}), partition(2, 5s, 1s, "halves")}).has_value());
@@ -251,7 +251,7 @@ TEST_CASE("prepare refuses what cannot be done before any node is asked") {
   CHECK(f.nodes.calls.empty());
 }
 
-TEST_CASE("prepare heals what an older run left, and says where") {
+TEST_CASE("prepare heals what an older run left and says where") {
   Fixture f;
   f.nodes.leftovers = {"n2"};
   const auto prepared = f.prepare({});
@@ -276,7 +276,7 @@ TEST_CASE("prepare: a guard that does not start keeps every fault away") {
   CHECK(f.nodes.called("arm").empty());
 }
 
-TEST_CASE("nodes without IPv6 are cut on IPv4 alone, and that is said") {
+TEST_CASE("nodes without IPv6 are cut on IPv4 alone and that is said") {
   Fixture f;
   f.nodes.ipv6 = false;
   const auto prepared = f.prepare({partition(1, 0s, 1s, "halves")});
@@ -286,7 +286,7 @@ TEST_CASE("nodes without IPv6 are cut on IPv4 alone, and that is said") {
   CHECK(f.log.of(1).bit == true);
 }
 
-TEST_CASE("heal_all: a node that cannot be reached is unknown, which is not clean") {
+TEST_CASE("heal_all: a node that cannot be reached is unknown which is not clean") {
   Fixture f;
   f.nodes.fails["n4 heal"] = "no answer";
   f.nemesis = std::make_unique<Nemesis>(f.scripted.cluster, f.options);
@@ -296,7 +296,7 @@ TEST_CASE("heal_all: a node that cannot be reached is unknown, which is not clea
   CHECK_FALSE(all_clean(healed));
 }
 
-TEST_CASE("a dry run lists every command, and touches nothing") {
+TEST_CASE("a dry run lists every command and touches nothing") {
   Fixture f;
   std::vector<NodeSpec> specs;
   for (int i = 1; i <= 3; ++i) specs.push_back(scripted_node_spec(i));
@@ -318,7 +318,7 @@ TEST_CASE("a dry run lists every command, and touches nothing") {
   CHECK(f.nodes.calls.empty());
 }
 
-TEST_CASE("the control path comes before what is dropped, in its own family") {
+TEST_CASE("the control path comes before what is dropped in its own family") {
   ControlPath control;
   control.client = "fd00::99";
   control.port = 2222;
@@ -362,7 +362,7 @@ TEST_CASE("keep_quorum counts all faults in force") {
   CHECK(f.nodes.called("arm 2").empty());
 }
 
-TEST_CASE("a cut may refuse instead of dropping, and be of one port") {
+TEST_CASE("a cut may refuse instead of dropping and be of one port") {
   ControlPath control;
   control.client = "10.0.0.254";
   const std::string reject = cut_rules("r", 1, control, false, {"10.0.0.2"}, {true, 0});

@@ -18,7 +18,7 @@ ScheduleOptions random_options() {
 
 }  // namespace
 
-TEST_CASE("random: faults follow each other with quiet between, and end in time") {
+TEST_CASE("random: faults follow each other with quiet between and end in time") {
   const ScheduleOptions options = random_options();
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     INFO("seed " << seed);
@@ -38,7 +38,7 @@ TEST_CASE("random: faults follow each other with quiet between, and end in time"
   }
 }
 
-TEST_CASE("random: the same seed gives the same schedule, another seed another one") {
+TEST_CASE("random: the same seed gives the same schedule another seed another one") {
   const auto one = make_schedule(random_options(), 7), again = make_schedule(random_options(), 7),
              other = make_schedule(random_options(), 8);
   REQUIRE(one.size() == again.size());
@@ -64,7 +64,7 @@ TEST_CASE("random: weights say how often") {
   CHECK(share < 0.82);
 }
 
-TEST_CASE("random: nothing to choose from, or no time, is an empty schedule") {
+TEST_CASE("random: nothing to choose from or no time is an empty schedule") {
   ScheduleOptions options = random_options();
   options.choices = {{"never", {}, 0, 0s, 0s}};
   CHECK(make_schedule(options, 1).empty());
@@ -80,7 +80,7 @@ TEST_CASE("random: ranges of nothing still end") {
   CHECK(make_schedule(options, 1).size() == 20);
 }
 
-TEST_CASE("timeline: as written, in the order of beginnings, cut at the end") {
+TEST_CASE("timeline: as written in the order of beginnings cut at the end") {
   ScheduleOptions options;
   options.timeline = true;
   options.until = 30s;

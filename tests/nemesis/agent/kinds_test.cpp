@@ -77,7 +77,7 @@ std::string refusal(const std::string& kind, Fields fields) {
 
 }  // namespace
 
-TEST_CASE("pause: stands still and goes on; undone twice is as good as once") {
+TEST_CASE("pause: stands still and goes on and undone twice is as good as once") {
   Daemon daemon;
   const Applied pause("process", {{"action", "pause"}, {"pids", daemon.pids}});
   CHECK(daemon.state() == 'T');
@@ -102,7 +102,7 @@ TEST_CASE("pause: a process of the same pid and another start is never touched")
   CHECK(daemon.state() == 'S');
 }
 
-TEST_CASE("kill and stop: gone, and started again by the undo") {
+TEST_CASE("kill and stop: gone and started again by the undo") {
   Daemon daemon;
   const std::string action = GENERATE("kill", "stop");
   const ProcessName before = daemon.name();
@@ -153,7 +153,7 @@ TEST_CASE("processes: what cannot be done is refused with the reason") {
   CHECK(refusal("process", {{"action", "maim"}, {"pids", "echo 2"}}).find("maim") != std::string::npos);
 }
 
-TEST_CASE("freeze: no CPU time, thawed and back in its group; or refused with the reason") {
+TEST_CASE("freeze: no CPU time thawed and back in its group or refused with the reason") {
   Daemon daemon;
   daemon.start = "(while :; do :; done) </dev/null >/dev/null 2>&1 & echo $! >" + daemon.file;
   signal_process(daemon.name(), SIGKILL);
@@ -181,7 +181,7 @@ TEST_CASE("freeze: no CPU time, thawed and back in its group; or refused with th
   CHECK(freeze.proved("bit") == "no");
 }
 
-TEST_CASE("fd-limit: no more files, and the old limit again") {
+TEST_CASE("fd-limit: no more files and the old limit again") {
   Daemon daemon;
   const pid_t pid = daemon.name().pid;
   rlimit before{}, now{};
@@ -207,7 +207,7 @@ TEST_CASE("load: CPU time is taken by as many processes as asked") {
   for (const ProcessName& process : processes) CHECK_FALSE(alive(process));
 }
 
-TEST_CASE("load: memory is held, and more than there is is refused") {
+TEST_CASE("load: memory is held and more than there is is refused") {
   const Applied load("load", {{"what", "memory"}, {"bytes", "33554432"}});
   for (int i = 0; i < 500 && load.proved("bit") != "yes"; ++i) usleep(10'000);
   CHECK(load.proved("bit") == "yes");
@@ -344,7 +344,7 @@ TEST_CASE("command: apply and proof and undo") {
   CHECK_FALSE(find_kind("command")->undo(failing).has_value());
 }
 
-TEST_CASE("a system that ended of a fault is started again, and the report says so") {
+TEST_CASE("a system that ended of a fault is started again and the report says so") {
   Daemon daemon;
   Entry entry =
       entry_of("load", {{"what", "cpu"}, {"workers", "1"}, {"ended.pids", daemon.pids}, {"ended.start", daemon.start}});

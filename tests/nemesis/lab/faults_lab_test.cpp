@@ -97,7 +97,7 @@ std::int64_t number(const NodeReport& node, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("pause: silent on its nodes and no others; goes on afterwards") {
+TEST_CASE("pause: silent on its nodes and no others and goes on afterwards") {
   SKIP_WITHOUT_LAB();
   Working work(LabCluster::get(), "pause", {"n1", "n3"});
   CHECK(work.applied().targets == std::vector<std::string>{"n1", "n3"});
@@ -110,7 +110,7 @@ TEST_CASE("pause: silent on its nodes and no others; goes on afterwards") {
   CHECK(work.lab.run(0, "cat /tmp/daemon.pid") == pid);
 }
 
-TEST_CASE("kill and stop: gone, and started again by the undo") {
+TEST_CASE("kill and stop: gone and started again by the undo") {
   SKIP_WITHOUT_LAB();
   for (const std::string name : {"kill", "stop"}) {
     INFO(name);
@@ -135,7 +135,7 @@ TEST_CASE("restart: another process at once") {
   CHECK(work.stop().bit == true);
 }
 
-TEST_CASE("freeze: silent, or refused with the reason") {
+TEST_CASE("freeze: silent or refused with the reason") {
   SKIP_WITHOUT_LAB();
   Working work(LabCluster::get(), "freeze", {"n2"});
   if (!work.log.wait_until_applied(10s)) {
@@ -153,7 +153,7 @@ TEST_CASE("freeze: silent, or refused with the reason") {
   CHECK(work.beat(1) == "ok\n");
 }
 
-TEST_CASE("fd: not one more file, and files again") {
+TEST_CASE("fd: not one more file and files again") {
   SKIP_WITHOUT_LAB();
   Working work(LabCluster::get(), "fd", {"n2"});
   work.applied();
@@ -163,7 +163,7 @@ TEST_CASE("fd: not one more file, and files again") {
   CHECK(work.beat(1) == "ok\n");
 }
 
-TEST_CASE("cpu: time is taken, and nobody takes it afterwards") {
+TEST_CASE("cpu: time is taken and nobody takes it afterwards") {
   SKIP_WITHOUT_LAB();
   Working work(LabCluster::get(), "cpu", {"n2"}, {{"workers", std::int64_t{1}}});
   work.applied();
@@ -185,7 +185,7 @@ TEST_CASE("memory: it is held") {
   CHECK(number(report.nodes[0], "resident_bytes") >= (60 << 20));
 }
 
-TEST_CASE("disk-full: nothing can be written while the lease is renewed, and then it can") {
+TEST_CASE("disk-full: nothing can be written while the lease is renewed and then it can") {
   SKIP_WITHOUT_LAB();
   Working work(LabCluster::get(), "disk-full", {"n2"});
   work.applied();
@@ -200,7 +200,7 @@ TEST_CASE("disk-full: nothing can be written while the lease is renewed, and the
   CHECK(work.lab.run(1, "ls -A /var/lib | grep shaketable-fill; true").empty());
 }
 
-TEST_CASE("on a full disk the next fault is refused, leaves nothing to undo, and the run goes on") {
+TEST_CASE("on a full disk the next fault is refused leaves nothing to undo and the run goes on") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   lab.run(1, kStart);
@@ -239,7 +239,7 @@ TEST_CASE("on a full disk the next fault is refused, leaves nothing to undo, and
   CHECK(lab.traces() == "");
 }
 
-TEST_CASE("truncate and bitflip and copy-chunk: a file is not what was written, and is again") {
+TEST_CASE("truncate and bitflip and copy-chunk: a file is not what was written and is again") {
   SKIP_WITHOUT_LAB();
   for (const std::string name : {"truncate", "bitflip", "copy-chunk"}) {
     INFO(name);

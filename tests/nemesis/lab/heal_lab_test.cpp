@@ -278,7 +278,7 @@ TEST_CASE("kill -9 of the controller: the nodes undo it themselves within the le
   CHECK(lab.listen() == lab.expected(""));
 }
 
-TEST_CASE("heal right after kill -9 of the controller, and again") {
+TEST_CASE("heal right after kill -9 of the controller and again") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   Controller controller(lab.name());
@@ -298,7 +298,7 @@ TEST_CASE("heal right after kill -9 of the controller, and again") {
   for (const NodeCleanliness& node : again) CHECK(node.undone.empty());
 }
 
-TEST_CASE("a new run first heals what an older one left, and says so") {
+TEST_CASE("a new run first heals what an older one left and says so") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   Controller controller(lab.name());
@@ -314,7 +314,7 @@ TEST_CASE("a new run first heals what an older one left, and says so") {
   CHECK(lab.traces().empty());
 }
 
-TEST_CASE("heal from every state of the journal, and without one") {
+TEST_CASE("heal from every state of the journal and without one") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   const std::string before = lab.rules(0);

@@ -85,13 +85,13 @@ void see_it_bite_and_gone(LabCluster& lab, const std::string& shape, std::vector
 
 }  // namespace
 
-TEST_CASE("every shape bites on IPv4 and IPv6, and is gone afterwards") {
+TEST_CASE("every shape bites on IPv4 and IPv6 and is gone afterwards") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   for (const std::string& shape : shape_names()) see_it_bite_and_gone(lab, shape);
 }
 
-TEST_CASE("a cut that rejects bites as well, and tells the sender at once") {
+TEST_CASE("a cut that rejects bites as well and tells the sender at once") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   auto schedule = one_partition("isolate", 60s, 3, {"n2"});
@@ -136,7 +136,7 @@ TEST_CASE("every node isolated from every other: the controller still reaches al
   see_it_bite_and_gone(lab, "isolate", lab.names());
 }
 
-TEST_CASE("rules and chains of others stay as they are, even those that look alike") {
+TEST_CASE("rules and chains of others stay as they are even those that look alike") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   for (const char* tables : {"iptables", "ip6tables"}) {
@@ -171,7 +171,7 @@ TEST_CASE("a node whose iptables is the legacy one") {
   switch_to("nft");
 }
 
-TEST_CASE("a foreign rule that is taken away meanwhile is told, not covered up") {
+TEST_CASE("a foreign rule that is taken away meanwhile is told not covered up") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   lab.run(2, "iptables -A INPUT -p udp --dport 9997 -j DROP");
@@ -217,7 +217,7 @@ TEST_CASE("a node whose disk is full: the fault is refused and nothing is change
   CHECK(lab.traces().empty());
 }
 
-TEST_CASE("a partition longer than the hard maximum is refused; the node itself ends one that is not ended") {
+TEST_CASE("a partition longer than the hard maximum is refused and the node itself ends one that is not ended") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   NemesisOptions options = lab_options(5s);

@@ -110,7 +110,7 @@ constexpr double kNear = 900;
 
 }  // namespace
 
-TEST_CASE("uml jump: an hour back on its node and on no other; put right to within 20 ms") {
+TEST_CASE("uml jump: an hour back on its node and on no other and put right to within 20 ms") {
   SKIP_WITHOUT_LAB();
   Shaken shaken("jump", {"n2"}, {{"by", Nanos(1h)}, {"way", std::string("back")}});
   CHECK(std::abs(shaken.ahead(1) + kHour) < kNear);
@@ -132,7 +132,7 @@ TEST_CASE("uml skew-all: every node has another time") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(std::abs(shaken.ahead(i)) < kNear);
 }
 
-TEST_CASE("uml drift: the clock runs away, and stands where it should afterwards") {
+TEST_CASE("uml drift: the clock runs away and stands where it should afterwards") {
   SKIP_WITHOUT_LAB();
   Shaken shaken("drift", {"n1"}, {{"ppm", std::int64_t{80000}}});
   std::this_thread::sleep_for(20s);
@@ -187,7 +187,7 @@ TEST_CASE("uml jump: the node puts its clock right by itself when its controller
   CHECK(wait_until([&] { return left(lab).empty(); }, 6s));
 }
 
-TEST_CASE("uml delay: both families, only to the peers that are named, and the controller not at all") {
+TEST_CASE("uml delay: both families only to the peers that are named and the controller not at all") {
   SKIP_WITHOUT_LAB();
   Shaken shaken("delay", {"n1"}, {{"by", Nanos(200ms)}, {"peers", std::vector<std::string>{"n2"}}});
   CHECK(shaken.ping(0, "n2") >= 200);
