@@ -49,7 +49,7 @@ TEST_CASE("a full queue holds its producer back until somebody takes") {
   CHECK(queue.pop() == std::nullopt);
 }
 
-TEST_CASE("closing frees a producer that waits; its item is lost, and it is told") {
+TEST_CASE("closing frees a producer that waits, its item is lost, and it is told") {
   BoundedQueue<int> queue(1);
   queue.push(1);
   bool taken = true;

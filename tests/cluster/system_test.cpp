@@ -85,7 +85,7 @@ TEST_CASE("Data directories that nobody can mean are refused") {
     CHECK(check_data_directory(path));
 }
 
-TEST_CASE("Setting up: leftovers killed, data emptied, files written, setup run; then start") {
+TEST_CASE("Setting up: leftovers killed, data emptied, files written, setup run, then start") {
   auto nodes = scripted_cluster(3);
   for (auto& node : nodes.nodes) node->otherwise(done());
   nodes[1]->on("toy pids", done("77 1234 S toy server\n"));
@@ -135,7 +135,7 @@ TEST_CASE("A system that cannot do something says so") {
   CHECK(system.health().front().why == "its system file says neither `healthy` nor `pids`");
 }
 
-TEST_CASE("A cluster that already runs: nothing is installed, set up, started, stopped or torn down; the rest works") {
+TEST_CASE("A cluster that already runs: nothing is installed, set up, started, stopped or torn down, the rest works") {
   auto nodes = scripted_cluster(2);
   for (auto& node : nodes.nodes) node->otherwise(done());
   System system(toy(), nodes.cluster, false, {});
@@ -152,7 +152,7 @@ TEST_CASE("A cluster that already runs: nothing is installed, set up, started, s
     CHECK((planned.purpose == "health" || planned.purpose == "primaries"));
 }
 
-TEST_CASE("Health: each sick node with its reason; waiting ends when all are well, or says who is not") {
+TEST_CASE("Health: each sick node with its reason, waiting ends when all are well, or says who is not") {
   auto nodes = scripted_cluster(3);
   for (auto& node : nodes.nodes) node->otherwise(done());
   ManualClock clock;
@@ -224,7 +224,7 @@ TEST_CASE("Stop that leaves processes behind is an error, and tearing down kills
   CHECK(nodes[0]->scripts().back().find("data=/data/toy\n") == 0);
 }
 
-TEST_CASE("Logs land in a folder per node; what is missing is told and no file leaves the folder") {
+TEST_CASE("Logs land in a folder per node, what is missing is told and no file leaves the folder") {
   auto nodes = scripted_cluster(2);
   SystemSpec spec = toy();
   spec.logs = {"/var/log/toy/*.log", "/data/*/trace"};

@@ -52,7 +52,7 @@ TEST_CASE("sets are sorted and hold nothing twice") {
   CHECK(Value::set({3, 1}).items()[0] == Value(1));
 }
 
-TEST_CASE("maps are sorted by key; of equal keys the last stands") {
+TEST_CASE("maps are sorted by key, of equal keys the last stands") {
   const Value map = Value::map({{"b", 1}, {"a", 2}, {"b", 3}, {4, 5}});
   CHECK(map.size() == 3);
   REQUIRE(map.find("b"));

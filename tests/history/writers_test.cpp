@@ -91,7 +91,7 @@ TEST_CASE("a stream that takes nothing is an error, not a lost history") {
   CHECK(done.error().message == "writing the history failed: is the disk full?");
 }
 
-TEST_CASE("what JSON cannot say is told as EDN beside it; in any order, and only that is taken") {
+TEST_CASE("what JSON cannot say is told as EDN beside it, in any order, and only that is taken") {
   const History read = read_back(R"({"type":"ok","process":1,"value_edn":"#{1 :a}","value":[1,"a"],"error":null}
 {"type":"ok","process":1,"value":7,"error":"x","error_edn":"[:x {2 ##NaN}]"})",
                                  HistoryFormat::jsonl);

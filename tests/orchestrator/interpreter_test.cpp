@@ -219,7 +219,7 @@ TEST_CASE("a client that throws leaves its operation unknown") {
                                  "1 invoke write 2", "1 ok write 2"});
 }
 
-TEST_CASE("phases wait for each other; the next run() starts with the processes of the last") {
+TEST_CASE("phases wait for each other, the next run() starts with the processes of the last") {
   Bench bench({OpType::info});
   Interpreter interpreter(*bench.recorder, bench.clock, bench.options(4, false));
   std::vector<GeneratorPtr> parts;

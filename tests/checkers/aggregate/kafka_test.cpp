@@ -199,7 +199,7 @@ std::optional<std::size_t> change_poll(History& history, Random& random, std::si
   return at;
 }
 
-TEST_CASE("kafka: a simulated log is valid; reordered, made up and repeated messages are found") {
+TEST_CASE("kafka: a simulated log is valid, reordered, made up and repeated messages are found") {
   Random random(21);
   int reordered = 0, repeated = 0, made_up = 0;
   for (int round = 0; round < 300; ++round) {

@@ -91,7 +91,7 @@ TEST_CASE("total-queue: what a crashed dequeue may have taken is not called lost
   CHECK(judged("total-queue", "1 invoke drain\n0 invoke enqueue 1\n0 ok\n1 ok drain []") == "valid");
 }
 
-TEST_CASE("total-queue: a simulated queue is valid; each element taken away, repeated or made up is found") {
+TEST_CASE("total-queue: a simulated queue is valid, each element taken away, repeated or made up is found") {
   Random random(6);
   for (int round = 0; round < 200; ++round) {
     std::deque<std::int64_t> queue;

@@ -34,7 +34,7 @@ TEST_CASE("bank: a wrong total, an overdraft, a missing or strange account, a ni
         R"({"counts":{"wrong-total":1},"highest-total":11,"lowest-total":11,"reads":3,"total":10})");
 }
 
-TEST_CASE("bank: a total that moves is found though nobody said what it should be; a given one counts") {
+TEST_CASE("bank: a total that moves is found though nobody said what it should be, a given one counts") {
   const std::string moving =
       "0 invoke read\n0 ok read {0 10}\n0 invoke read\n0 ok read {0 11}\n0 invoke read\n0 ok read {0 11}";
   CHECK(judged("bank", moving) == "INVALID: 1 wrong-total");

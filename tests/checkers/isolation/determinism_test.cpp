@@ -43,7 +43,7 @@ SmallHistory large(Random& random, bool lists) {
   return draw(random, lists, 60, Store::stale);
 }
 
-TEST_CASE("one thread; two; again; and few steps give one answer") {
+TEST_CASE("one thread, two, again, and few steps give one answer") {
   Threads one(1), two(2);
   Random random(99);
   std::size_t invalid = 0;

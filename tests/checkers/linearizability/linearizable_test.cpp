@@ -127,7 +127,7 @@ TEST_CASE("a crashed write may take effect late or never") {
   CHECK(check(back).valid == Validity::invalid);
 }
 
-TEST_CASE("an invocation without completion has crashed; a completion without invocation began before the history") {
+TEST_CASE("an invocation without completion has crashed, a completion without invocation began before the history") {
   CHECK(check(R"({:process 0, :type :invoke, :f :write, :value 1}
 {:process 0, :type :invoke, :f :read, :value nil}
 {:process 0, :type :ok, :f :read, :value 1}

@@ -295,7 +295,7 @@ TEST_CASE("rw-register reaches the weak levels by the names of their models") {
   CHECK(to_json(*both.find("details")->find("levels")) == "{\"causal\":false}");
 }
 
-TEST_CASE("a cycle in JSON has its operations; a sentence an edge; and its drawing") {
+TEST_CASE("a cycle in JSON has its operations, a sentence an edge, and its drawing") {
   Scratch scratch;
   const std::string path =
       written(scratch, "0 txn [[:append x 1] [:append y 1]]\n1 txn [[:r x nil] [:r y nil]] => [[:r x [1]] [:r y []]]");

@@ -156,7 +156,7 @@ TEST_CASE("corpus by the program: the example of Elle's paper and the register o
   CHECK(*judged(registers, "rw-register", {"--consistency", "serializable"}).find("valid") == Value(true));
 }
 
-TEST_CASE("corpus by the program: bank; counter; set; set-full") {
+TEST_CASE("corpus by the program: bank, counter, set, set-full") {
   const std::filesystem::path folder = corpus_folder();
   if (folder.empty()) return;
   std::ifstream expected(folder / "aggregate" / "expected.tsv");

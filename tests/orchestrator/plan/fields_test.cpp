@@ -49,7 +49,7 @@ std::string wrong(std::string_view text, const ParameterSpec& spec) {
   return attempt(text, spec).complaint;
 }
 
-TEST_CASE("booleans are true and false; words that other readers take for them are refused") {
+TEST_CASE("booleans are true and false, words that other readers take for them are refused") {
   const ParameterSpec spec = of(ParameterType::boolean);
   CHECK(right<bool>("true", spec));
   CHECK_FALSE(right<bool>("false", spec));
