@@ -166,7 +166,10 @@ Result<void> Network::switch_off_offloads(const std::string& link) {
 
 Result<void> Network::add_bridge(const std::string& link) {
   Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-  message.put(link_body(0, true)).attribute(IFLA_IFNAME, link);
+  // An address of its own: without one the bridge has the lowest of its ports', which changes when a node goes away,
+  // and the others would send to nowhere until they have asked again.
+  const unsigned char mac[6] = {0x02, 0x00, 0x0a, 0x4d, 0x00, 0xfe};
+  message.put(link_body(0, true)).attribute(IFLA_IFNAME, link).attribute(IFLA_ADDRESS, mac, sizeof mac);
   const std::size_t info = message.begin(IFLA_LINKINFO);
   message.attribute(IFLA_INFO_KIND, std::string("bridge"));
   const std::size_t data = message.begin(IFLA_INFO_DATA);
