@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "nemesis/agent/system.h"
 #include "nemesis/node_fault.h"
 #include "nemesis/targets.h"
 
@@ -34,6 +35,11 @@ ParameterSpec distance(const std::string& name, const std::string& about, const 
   return spec;
 }
 
+// So that a node on the controller's own machine is told from one of its own.
+std::pair<std::string, std::string> own_boot() {
+  return {"controller_boot", agent::boot_id()};
+}
+
 std::string signed_text(Nanos by) {
   return by < Nanos(0) ? "-" + format_duration(-by) : "+" + format_duration(by);
 }
@@ -60,7 +66,7 @@ class Jump final : public NodeFault {
     const bool back = way == "back" || (way == "either" && random.below(2) == 1);
     const Nanos by = back ? -options.duration("by") : options.duration("by");
     return Ask{"clock",
-               {{"offset", std::to_string(by.count())}},
+               {{"offset", std::to_string(by.count())}, own_boot()},
                way == "either" ? "the clock is set by " + format_duration(options.duration("by"))
                                : "the clock is set by " + signed_text(by)};
   }
@@ -83,7 +89,7 @@ class SkewAll final : public NodeFault {
     double offset = count < 2 ? most : most * (2 * place / (count - 1) - 1);
     if (std::abs(offset) < most / (2 * count)) offset = most / (2 * count);
     return Ask{"clock",
-               {{"offset", std::to_string(static_cast<std::int64_t>(offset))}},
+               {{"offset", std::to_string(static_cast<std::int64_t>(offset))}, own_boot()},
                "clocks are set to different times, up to " + format_duration(options.duration("most")) + " away,"};
   }
 };
@@ -110,7 +116,7 @@ class Drift final : public NodeFault {
   }
   Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random&) const override {
     const std::int64_t ppm = options.integer("ppm");
-    return Ask{"clock", {{"ppm", std::to_string(ppm)}}, fmt::format("the clock runs at {:+} ppm", ppm)};
+    return Ask{"clock", {{"ppm", std::to_string(ppm)}, own_boot()}, fmt::format("the clock runs at {:+} ppm", ppm)};
   }
 };
 

@@ -4,9 +4,10 @@
 // stopped by SIGSTOP meanwhile, and goes on afterwards.
 //
 // Fields asked: offset (nanoseconds, with sign) or ppm (parts per million, with sign; by tick and frequency of
-// adjtimex(2)). Fields kept: tick, freq, status (as found); raw, real (one moment on both clocks); services
-// (pid:start). Proof: bit; offset_ns (how far the clock is from where it would be), wanted_ns; services (how many stand
-// still).
+// adjtimex(2)); controller_boot (the boot id of the controller's kernel: a node under the same one is refused, its
+// clock is the controller's). One at a time. Fields kept: tick, freq (as found); raw, real (one moment on both clocks);
+// services (pid:start). Proof: bit; offset_ns (how far the clock is from where it would be), wanted_ns; services (how
+// many stand still).
 //
 // The undo gives back tick and frequency first, then the time of day, counted in CLOCK_MONOTONIC_RAW, which neither of
 // them bends.

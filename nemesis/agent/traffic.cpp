@@ -73,7 +73,7 @@ bool is_ours(const std::string& qdisc) {
 // What the kernel put there by itself has the number 0; it comes back when ours goes.
 bool is_default(const std::string& qdisc) {
   const auto words = words_of(qdisc);
-  return words.size() > 2 && (words[2] == "0:" || qdisc.find("parent 0:") != std::string::npos || words[2] == ":0");
+  return words.size() > 2 && words[2] == "0:";
 }
 
 std::vector<std::string> foreign(const std::vector<std::string>& qdiscs) {

@@ -181,6 +181,14 @@ TEST_CASE("freeze: no CPU time thawed and back in its group or refused with the 
   CHECK(freeze.proved("bit") == "no");
 }
 
+// Only looked at: this is the machine's own clock.
+TEST_CASE("clock: refused under the controller's own kernel") {
+  const std::string why = refusal("clock", {{"offset", "1000000000"}, {"controller_boot", boot_id()}});
+  CHECK(
+      (why.find("the controller's own kernel") != std::string::npos || why.find("CAP_SYS_TIME") != std::string::npos));
+  CHECK(refusal("clock", {{"ppm", "0"}, {"controller_boot", boot_id()}}).find("ppm") != std::string::npos);
+}
+
 TEST_CASE("fd-limit: no more files and the old limit again") {
   Daemon daemon;
   const pid_t pid = daemon.name().pid;

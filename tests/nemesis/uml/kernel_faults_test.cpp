@@ -120,6 +120,36 @@ TEST_CASE("uml jump: an hour back on its node and on no other and put right to w
   CHECK(std::abs(shaken.ahead(1)) < kNear);
 }
 
+TEST_CASE("uml clock: a second fault on top of one is refused and the clock is right in the end") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, lab_options());
+  std::vector<ScheduledFault> schedule;
+  for (int i = 0; i < 2; ++i) {
+    ScheduledFault fault;
+    fault.id = i + 1;
+    fault.at = i * 3s;
+    fault.lasts = 6s;  // the first ends before the second would
+    fault.fault = "jump";
+    fault.options = Parameters(find_fault("jump")->info().parameters);
+    fault.options.set("target", std::vector<std::string>{"n1"});
+    fault.options.set("by", Nanos(10min));
+    fault.options.set("way", std::string("forward"));
+    schedule.push_back(fault);
+  }
+  REQUIRE(nemesis.prepare(schedule));
+  SteadyClock clock;
+  KeptLog log;
+  (void)nemesis.run(schedule, clock, clock.now(), log, {});
+  bool refused = false;
+  for (const FaultReport& report : log.all())
+    refused = refused || report.notes.find("another fault of the clock is in force") != std::string::npos;
+  CHECK(refused);
+  for (const NodeCleanliness& node : nemesis.heal_all()) CHECK(node.state == Cleanliness::clean);
+  CHECK(std::abs(std::stod(lab.run(0, "date +%s")) - static_cast<double>(std::time(nullptr))) < 5);
+}
+
 TEST_CASE("uml skew-all: every node has another time") {
   SKIP_WITHOUT_LAB();
   Shaken shaken("skew-all", {"all"}, {{"most", Nanos(60s)}});
