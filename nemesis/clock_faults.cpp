@@ -5,7 +5,6 @@
 #include "base/duration.h"
 #include "nemesis/agent/system.h"
 #include "nemesis/node_fault.h"
-#include "nemesis/targets.h"
 
 namespace shaketable {
 namespace {
@@ -14,25 +13,12 @@ using namespace std::chrono_literals;
 
 FaultInfo info_of(const std::string& name, const std::string& about, const std::string& target,
                   std::vector<ParameterSpec> own) {
-  FaultInfo info;
-  info.name = name;
-  info.about = about;
-  info.main_parameter = own.front().name;
-  info.parameters = {
-      target_parameter(target, "one, minority, majority, all, primaries, random 2, … or names of nodes")};
-  info.parameters.insert(info.parameters.end(), own.begin(), own.end());
-  return info;
+  const std::string main = own.front().name;
+  return node_fault_info(name, about, std::move(own), main, target);
 }
 
 ParameterSpec distance(const std::string& name, const std::string& about, const std::string& fallback, Nanos value) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = ParameterType::duration;
-  spec.about = about;
-  spec.fallback = fallback;
-  spec.value = value;
-  spec.minimum = 1e-3;
-  return spec;
+  return bounded(make_parameter(name, ParameterType::duration, about, fallback, value), 1e-3);
 }
 
 // So that a node on the controller's own machine is told from one of its own.
@@ -48,19 +34,10 @@ class Jump final : public NodeFault {
  public:
   Jump()
       : NodeFault(info_of("jump", "the clock is set forward or back, and put right afterwards", "one",
-                          {distance("by", "how far", "1m", 1min), way()})) {}
+                          {distance("by", "how far", "1m", 1min),
+                           make_choice("way", "either: drawn for each node", {"either", "forward", "back"})})) {}
 
  private:
-  static ParameterSpec way() {
-    ParameterSpec spec;
-    spec.name = "way";
-    spec.type = ParameterType::choice;
-    spec.about = "either: drawn for each node";
-    spec.choices = {"either", "forward", "back"};
-    spec.fallback = "either";
-    spec.value = std::string("either");
-    return spec;
-  }
   Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random& random) const override {
     const std::string way = options.text("way");
     const bool back = way == "back" || (way == "either" && random.below(2) == 1);
@@ -97,17 +74,10 @@ class SkewAll final : public NodeFault {
 class Drift final : public NodeFault {
  public:
   Drift()
-      : NodeFault(info_of("drift", "the clock runs faster or slower, and is put right afterwards", "one", {[] {
-                            ParameterSpec spec;
-                            spec.name = "ppm";
-                            spec.type = ParameterType::integer;
-                            spec.about = "parts per million; below 0: slower";
-                            spec.fallback = "1000";
-                            spec.value = std::int64_t{1000};
-                            spec.minimum = -90000;
-                            spec.maximum = 90000;
-                            return spec;
-                          }()})) {}
+      : NodeFault(info_of("drift", "the clock runs faster or slower, and is put right afterwards", "one",
+                          {bounded(make_parameter("ppm", ParameterType::integer, "parts per million; below 0: slower",
+                                                  "1000", std::int64_t{1000}),
+                                   -90000, 90000)})) {}
 
  private:
   Result<void> check_options(const Parameters& options) const override {

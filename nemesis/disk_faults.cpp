@@ -2,52 +2,27 @@
 
 #include "base/text.h"
 #include "nemesis/node_fault.h"
-#include "nemesis/targets.h"
 
 namespace shaketable {
 namespace {
 
-FaultInfo info_of(const std::string& name, const std::string& about, std::vector<ParameterSpec> own) {
-  FaultInfo info;
-  info.name = name;
-  info.about = about;
-  info.main_parameter = "target";
-  ParameterSpec files;
-  files.name = "files";
-  files.type = ParameterType::texts;
-  files.about = "patterns of sh that name files: /var/lib/etcd/member/wal/*.wal";
-  files.fallback = "all of the system's data";
-  files.value = std::vector<std::string>();
-  ParameterSpec count;
-  count.name = "count";
-  count.type = ParameterType::integer;
-  count.about = "how many of them, at random";
-  count.fallback = "1";
-  count.value = std::int64_t{1};
-  count.minimum = 1;
-  count.maximum = 1000;
-  info.parameters = {target_parameter("one", "one, minority, majority, all, primaries, random 2, … or names of nodes"),
-                     files, count};
-  for (ParameterSpec& spec : own) info.parameters.push_back(std::move(spec));
-  info.parameters.push_back(start_again_parameter());
-  return info;
+FaultInfo info_of(const std::string& name, const std::string& about, ParameterSpec own) {
+  return node_fault_info(
+      name, about,
+      {make_parameter("files", ParameterType::texts, "patterns of sh that name files: /var/lib/etcd/member/wal/*.wal",
+                      "all of the system's data", std::vector<std::string>()),
+       bounded(make_parameter("count", ParameterType::integer, "how many of them, at random", "1", std::int64_t{1}), 1,
+               1000),
+       std::move(own), start_again_parameter()});
 }
 
 ParameterSpec bytes_parameter(const std::string& about) {
-  ParameterSpec spec;
-  spec.name = "size";
-  spec.type = ParameterType::size;
-  spec.about = about;
-  spec.fallback = "4KiB";
-  spec.value = std::uint64_t{4096};
-  spec.minimum = 1;
-  spec.maximum = 1 << 20;
-  return spec;
+  return bounded(make_parameter("size", ParameterType::size, about, "4KiB", std::uint64_t{4096}), 1, 1 << 20);
 }
 
 class DiskFault final : public NodeFault {
  public:
-  DiskFault(const std::string& name, const std::string& about, std::string text, std::vector<ParameterSpec> own)
+  DiskFault(const std::string& name, const std::string& about, std::string text, ParameterSpec own)
       : NodeFault(info_of(name, about, std::move(own))), text_(std::move(text)) {}
 
  private:
@@ -86,20 +61,13 @@ class DiskFault final : public NodeFault {
 
 const std::vector<const Fault*>& disk_faults() {
   static const DiskFault truncate("truncate", "files lose their end", "files lose their end",
-                                  {bytes_parameter("how much of the end")});
-  static const DiskFault bitflip("bitflip", "bits of files are turned", "bits of files are turned", {[] {
-                                   ParameterSpec spec;
-                                   spec.name = "flips";
-                                   spec.type = ParameterType::integer;
-                                   spec.about = "how many bits of each file";
-                                   spec.fallback = "1";
-                                   spec.value = std::int64_t{1};
-                                   spec.minimum = 1;
-                                   spec.maximum = 1000;
-                                   return spec;
-                                 }()});
+                                  bytes_parameter("how much of the end"));
+  static const DiskFault bitflip(
+      "bitflip", "bits of files are turned", "bits of files are turned",
+      bounded(make_parameter("flips", ParameterType::integer, "how many bits of each file", "1", std::int64_t{1}), 1,
+              1000));
   static const DiskFault copy("copy-chunk", "a chunk of a file overwrites another one of it",
-                              "chunks of files overwrite others", {bytes_parameter("of the chunk")});
+                              "chunks of files overwrite others", bytes_parameter("of the chunk"));
   static const std::vector<const Fault*> all{&truncate, &bitflip, &copy};
   return all;
 }

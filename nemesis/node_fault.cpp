@@ -105,14 +105,44 @@ class ActiveNodeFault final : public ActiveFault {
 
 }  // namespace
 
-ParameterSpec start_again_parameter() {
+ParameterSpec make_parameter(const std::string& name, ParameterType type, const std::string& about,
+                             const std::string& fallback, ParameterValue value) {
   ParameterSpec spec;
-  spec.name = "start_again";
-  spec.type = ParameterType::boolean;
-  spec.about = "whether a system that ended of it is started again when it is over";
-  spec.fallback = "true";
-  spec.value = true;
+  spec.name = name;
+  spec.type = type;
+  spec.about = about;
+  spec.fallback = fallback;
+  spec.value = std::move(value);
   return spec;
+}
+
+ParameterSpec bounded(ParameterSpec spec, double minimum, double maximum) {
+  spec.minimum = minimum;
+  spec.maximum = maximum;
+  return spec;
+}
+
+ParameterSpec make_choice(const std::string& name, const std::string& about, std::vector<std::string> choices) {
+  ParameterSpec spec = make_parameter(name, ParameterType::choice, about, choices.front(), choices.front());
+  spec.choices = std::move(choices);
+  return spec;
+}
+
+FaultInfo node_fault_info(const std::string& name, const std::string& about, std::vector<ParameterSpec> own,
+                          const std::string& main_parameter, const std::string& target) {
+  FaultInfo info;
+  info.name = name;
+  info.about = about;
+  info.main_parameter = main_parameter;
+  info.parameters = {
+      target_parameter(target, "one, minority, majority, all, primaries, random 2, … or names of nodes")};
+  for (ParameterSpec& spec : own) info.parameters.push_back(std::move(spec));
+  return info;
+}
+
+ParameterSpec start_again_parameter() {
+  return make_parameter("start_again", ParameterType::boolean,
+                        "whether a system that ended of it is started again when it is over", "true", true);
 }
 
 Result<void> NodeFault::check_options(const Parameters&) const {

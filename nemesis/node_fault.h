@@ -2,6 +2,7 @@
 // Faults that do one thing to each of their nodes, by one kind of the agent's: the families of processes, resources and
 // commands. A fault of these is a description and what the agent is asked.
 
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,16 @@ class NodeFault : public Fault {
  private:
   FaultInfo info_;
 };
+
+// For descriptions: `fallback` is the value as a plan would write it.
+ParameterSpec make_parameter(const std::string& name, ParameterType type, const std::string& about,
+                             const std::string& fallback, ParameterValue value);
+ParameterSpec bounded(ParameterSpec spec, double minimum, double maximum = std::numeric_limits<double>::infinity());
+// The first of `choices` is the fallback.
+ParameterSpec make_choice(const std::string& name, const std::string& about, std::vector<std::string> choices);
+// A fault of nodes: `target` first, then its own parameters.
+FaultInfo node_fault_info(const std::string& name, const std::string& about, std::vector<ParameterSpec> own,
+                          const std::string& main_parameter = "target", const std::string& target = "one");
 
 // `start_again`, for faults of which a system may die: whether it is started again when they are over.
 ParameterSpec start_again_parameter();

@@ -1,30 +1,18 @@
 // Processes of the system under test: paused, killed, stopped, started again, frozen.
 
 #include "nemesis/node_fault.h"
-#include "nemesis/targets.h"
 
 namespace shaketable {
 namespace {
 
 ParameterSpec script_parameter(const std::string& name, const std::string& about) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = ParameterType::text;
-  spec.about = about;
-  spec.fallback = "the system's";
-  spec.value = std::string();
-  return spec;
+  return make_parameter(name, ParameterType::text, about, "the system's", std::string());
 }
 
 FaultInfo info_of(const std::string& name, const std::string& about, bool starts) {
-  FaultInfo info;
-  info.name = name;
-  info.about = about;
-  info.main_parameter = "target";
-  info.parameters = {target_parameter("one", "one, minority, majority, all, primaries, random 2, … or names of nodes"),
-                     script_parameter("pids", "a script that prints the pids it is for, one a line")};
-  if (starts) info.parameters.push_back(script_parameter("start", "a script that starts it again"));
-  return info;
+  std::vector<ParameterSpec> own{script_parameter("pids", "a script that prints the pids it is for, one a line")};
+  if (starts) own.push_back(script_parameter("start", "a script that starts it again"));
+  return node_fault_info(name, about, std::move(own));
 }
 
 class ProcessFault final : public NodeFault {

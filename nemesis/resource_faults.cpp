@@ -5,31 +5,13 @@
 
 #include "base/duration.h"
 #include "nemesis/node_fault.h"
-#include "nemesis/targets.h"
 
 namespace shaketable {
 namespace {
 
-ParameterSpec parameter(const std::string& name, ParameterType type, const std::string& about,
-                        const std::string& fallback, ParameterValue value) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = type;
-  spec.about = about;
-  spec.fallback = fallback;
-  spec.value = std::move(value);
-  return spec;
-}
-
 FaultInfo info_of(const std::string& name, const std::string& about, std::vector<ParameterSpec> own) {
-  FaultInfo info;
-  info.name = name;
-  info.about = about;
-  info.main_parameter = "target";
-  info.parameters = {target_parameter("one", "one, minority, majority, all, primaries, random 2, … or names of nodes")};
-  for (ParameterSpec& spec : own) info.parameters.push_back(std::move(spec));
-  if (name != "command") info.parameters.push_back(start_again_parameter());
-  return info;
+  if (name != "command") own.push_back(start_again_parameter());
+  return node_fault_info(name, about, std::move(own));
 }
 
 Result<SystemScripts> system_of(const Scene& scene, std::size_t node) {
@@ -40,14 +22,10 @@ Result<SystemScripts> system_of(const Scene& scene, std::size_t node) {
 class Cpu final : public NodeFault {
  public:
   Cpu()
-      : NodeFault(info_of("cpu", "processes that take CPU time", {[] {
-                            ParameterSpec spec =
-                                parameter("workers", ParameterType::integer,
-                                          "how many; 0: as many as the node has CPUs", "0", std::int64_t{0});
-                            spec.minimum = 0;
-                            spec.maximum = 256;
-                            return spec;
-                          }()})) {}
+      : NodeFault(info_of("cpu", "processes that take CPU time",
+                          {bounded(make_parameter("workers", ParameterType::integer,
+                                                  "how many; 0: as many as the node has CPUs", "0", std::int64_t{0}),
+                                   0, 256)})) {}
 
  private:
   Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random&) const override {
@@ -61,12 +39,10 @@ class Cpu final : public NodeFault {
 class Memory final : public NodeFault {
  public:
   Memory()
-      : NodeFault(info_of("memory", "a process that holds memory", {[] {
-                            ParameterSpec spec =
-                                parameter("size", ParameterType::size, "how much", "256MiB", std::uint64_t{256} << 20);
-                            spec.minimum = 4096;
-                            return spec;
-                          }()})) {}
+      : NodeFault(info_of(
+            "memory", "a process that holds memory",
+            {bounded(make_parameter("size", ParameterType::size, "how much", "256MiB", std::uint64_t{256} << 20),
+                     4096)})) {}
 
  private:
   Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random&) const override {
@@ -80,10 +56,11 @@ class Memory final : public NodeFault {
 class DiskFull final : public NodeFault {
  public:
   DiskFull()
-      : NodeFault(info_of(
-            "disk-full", "a file that takes all the room of a disk",
-            {parameter("path", ParameterType::text, "a directory on that disk", "the system's data", std::string()),
-             parameter("leave", ParameterType::size, "how much stays free", "0", std::uint64_t{0})})) {}
+      : NodeFault(
+            info_of("disk-full", "a file that takes all the room of a disk",
+                    {make_parameter("path", ParameterType::text, "a directory on that disk", "the system's data",
+                                    std::string()),
+                     make_parameter("leave", ParameterType::size, "how much stays free", "0", std::uint64_t{0})})) {}
 
  private:
   Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
@@ -104,9 +81,10 @@ class DiskFull final : public NodeFault {
 class Descriptors final : public NodeFault {
  public:
   Descriptors()
-      : NodeFault(info_of("fd", "the system's processes can open no more files and connections",
-                          {parameter("pids", ParameterType::text, "a script that prints the pids it is for, one a line",
-                                     "the system's", std::string())})) {}
+      : NodeFault(
+            info_of("fd", "the system's processes can open no more files and connections",
+                    {make_parameter("pids", ParameterType::text, "a script that prints the pids it is for, one a line",
+                                    "the system's", std::string())})) {}
 
  private:
   Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
@@ -139,7 +117,7 @@ class CommandFault final : public NodeFault {
             info.parameters.push_back(std::move(spec));
           }
           info.parameters.push_back(
-              parameter("proof", ParameterType::text, "exit code 0: it bites", "none: not proved", std::string()));
+              make_parameter("proof", ParameterType::text, "exit code 0: it bites", "none: not proved", std::string()));
           return info;
         }()) {}
 

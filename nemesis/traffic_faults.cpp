@@ -7,42 +7,18 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "nemesis/node_fault.h"
-#include "nemesis/targets.h"
 
 namespace shaketable {
 namespace {
 
 using namespace std::chrono_literals;
 
-ParameterSpec parameter(const std::string& name, ParameterType type, const std::string& about,
-                        const std::string& fallback, ParameterValue value) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = type;
-  spec.about = about;
-  spec.fallback = fallback;
-  spec.value = std::move(value);
-  return spec;
-}
-
 ParameterSpec percent(const std::string& name, const std::string& about, const std::string& fallback, double value) {
-  ParameterSpec spec = parameter(name, ParameterType::number, about, fallback, value);
-  spec.minimum = 0;
-  spec.maximum = 100;
-  return spec;
+  return bounded(make_parameter(name, ParameterType::number, about, fallback, value), 0, 100);
 }
 
 ParameterSpec span(const std::string& name, const std::string& about, const std::string& fallback, Nanos value) {
-  ParameterSpec spec = parameter(name, ParameterType::duration, about, fallback, value);
-  spec.minimum = 0;
-  spec.maximum = 60;
-  return spec;
-}
-
-ParameterSpec choice(const std::string& name, const std::string& about, std::vector<std::string> choices) {
-  ParameterSpec spec = parameter(name, ParameterType::choice, about, choices.front(), choices.front());
-  spec.choices = std::move(choices);
-  return spec;
+  return bounded(make_parameter(name, ParameterType::duration, about, fallback, value), 0, 60);
 }
 
 std::string microseconds(Nanos time) {
@@ -63,22 +39,14 @@ class TrafficFault : public NodeFault {
 
  private:
   static FaultInfo info_of(const std::string& name, const std::string& about, std::vector<ParameterSpec> own) {
-    FaultInfo info;
-    info.name = name;
-    info.about = about;
-    info.main_parameter = own.front().name;
-    info.parameters = {target_parameter(
-        "one", "whose packets: one, minority, majority, all, primaries, random 2, … or names of nodes")};
-    for (ParameterSpec& spec : own) info.parameters.push_back(std::move(spec));
-    info.parameters.push_back(parameter("peers", ParameterType::texts, "only what goes to these nodes", "all others",
-                                        std::vector<std::string>{}));
-    info.parameters.push_back(choice("protocol", "only packets of this", {"any", "tcp", "udp"}));
-    ParameterSpec port = parameter("port", ParameterType::integer, "only packets to this port of the peers; 0: any",
-                                   "0", std::int64_t{0});
-    port.minimum = 0;
-    port.maximum = 65535;
-    info.parameters.push_back(std::move(port));
-    return info;
+    const std::string main = own.front().name;
+    own.push_back(make_parameter("peers", ParameterType::texts, "only what goes to these nodes", "all others",
+                                 std::vector<std::string>{}));
+    own.push_back(make_choice("protocol", "only packets of this", {"any", "tcp", "udp"}));
+    own.push_back(bounded(make_parameter("port", ParameterType::integer,
+                                         "only packets to this port of the peers; 0: any", "0", std::int64_t{0}),
+                          0, 65535));
+    return node_fault_info(name, about, std::move(own), main);
   }
 
   Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
@@ -115,7 +83,7 @@ class Delay final : public TrafficFault {
       : TrafficFault("delay", "packets arrive later",
                      {span("by", "how much later", "100ms", 100ms), span("jitter", "give or take", "0ms", 0ms),
                       percent("correlation", "how much a packet's delay depends on the one before", "0", 0),
-                      choice("distribution", "of the jitter", {"uniform", "normal", "pareto", "paretonormal"})}) {}
+                      make_choice("distribution", "of the jitter", {"uniform", "normal", "pareto", "paretonormal"})}) {}
 
  private:
   Netem netem(const Parameters& options) const override {
@@ -208,12 +176,10 @@ class Corrupt final : public TrafficFault {
 class Rate final : public TrafficFault {
  public:
   Rate()
-      : TrafficFault("rate", "a slow line", {[] {
-                       ParameterSpec spec = parameter("bytes", ParameterType::size, "a second, all peers together",
-                                                      "64KiB", std::uint64_t{64} << 10);
-                       spec.minimum = 100;
-                       return spec;
-                     }()}) {}
+      : TrafficFault("rate", "a slow line",
+                     {bounded(make_parameter("bytes", ParameterType::size, "a second, all peers together", "64KiB",
+                                             std::uint64_t{64} << 10),
+                              100)}) {}
 
  private:
   Netem netem(const Parameters& options) const override {

@@ -193,11 +193,11 @@ Fields Traffic::prove(const Entry& entry) const {
   bool bit = false;
   if (const auto wanted = to_number(field(entry.fields, "wanted_ms"))) {
     const auto found = to_number(field(entry.fields, "rtt_us"));
-    const auto now = peers.empty() ? std::nullopt : round_trip(peers.front());
+    const std::int64_t now = peers.empty() ? -1 : round_trip(peers.front()).value_or(-1);
     if (found) out.emplace_back("rtt_found_us", std::to_string(*found));
-    if (now) out.emplace_back("rtt_us", std::to_string(*now));
+    if (now >= 0) out.emplace_back("rtt_us", std::to_string(now));
     // The fastest of three, so jitter and load make it longer or, by jitter, a little shorter.
-    bit = now && *now - found.value_or(0) >= *wanted * 1000 / 2;
+    bit = now >= 0 && now - found.value_or(0) >= *wanted * 1000 / 2;
   }
   const Output said = run({"tc", "-s", "qdisc", "show", "dev", device}, "", kPatience);
   bool in_netem = false;

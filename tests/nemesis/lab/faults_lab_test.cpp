@@ -24,24 +24,13 @@ sleep 0.3
 )sh";
 constexpr const char* kPids = "pid=$(cat /tmp/daemon.pid) && kill -0 $pid 2>/dev/null && echo $pid; true";
 
-struct Working {
-  Working(LabCluster& lab_, const std::string& name, std::vector<std::string> target,
-          const std::vector<std::pair<std::string, ParameterValue>>& more = {})
-      : lab(lab_), cluster(lab.connect()), nemesis(cluster, options()) {
-    for (std::size_t i = 0; i < lab.specs().size(); ++i) lab.run(i, kStart);
-    ScheduledFault fault;
-    fault.id = 1;
-    fault.lasts = 60s;
-    fault.fault = name;
-    fault.options = Parameters(find_fault(name)->info().parameters);
-    fault.options.set("target", std::move(target));
-    for (const auto& [parameter, value] : more) fault.options.set(parameter, value);
-    schedule = {fault};
-    const auto prepared = nemesis.prepare(schedule);
-    if (!prepared) FAIL(prepared.error().message);
-    thread =
-        std::jthread([this](std::stop_token stop) { ended = nemesis.run(schedule, clock, clock.now(), log, stop); });
-  }
+void start_everywhere(LabCluster& lab) {
+  for (std::size_t i = 0; i < lab.specs().size(); ++i) lab.run(i, kStart);
+}
+
+struct Working : AtWork {
+  Working(LabCluster& on, const std::string& name, std::vector<std::string> target, const Changed& changed = {})
+      : AtWork((start_everywhere(on), on), options(), {one_fault(name, std::move(target), changed)}) {}
   ~Working() {
     for (std::size_t i = 0; i < lab.specs().size(); ++i)
       lab.try_run(i, "kill -KILL $(cat /tmp/daemon.pid); rm -f /tmp/daemon.pid /tmp/beat");
@@ -53,47 +42,13 @@ struct Working {
     };
     return options;
   }
-  FaultReport applied() {
-    if (!log.wait_until_applied(20s)) FAIL("not applied: " << log.last().notes);
-    return log.last();
-  }
-  FaultReport stop() {
-    thread.request_stop();
-    thread.join();
-    const FaultReport report = log.last();
-    INFO(report.notes);
-    for (const NodeReport& node : report.nodes) UNSCOPED_INFO(node.node << ": " << node.notes);
-    CHECK(ended.has_value());
-    CHECK(report.undone == Undone::verified);
-    for (const NodeCleanliness& node : nemesis.heal_all()) {
-      INFO(node.node << ": " << node.reason);
-      CHECK(node.state == Cleanliness::clean);
-      CHECK(node.undone.empty());
-    }
-    CHECK(lab.traces() == "");
-    return report;
-  }
   // Whether the daemon of a node has written something within the last half second, and what.
   std::string beat(std::size_t node) {
     return lab.run(node,
                    "read_it() { tail -n 1 /tmp/beat; }; a=$(read_it); sleep 0.5; b=$(read_it); "
                    "[ \"$a\" = \"$b\" ] && echo silent || echo \"$b\" | cut -d' ' -f2-");
   }
-  LabCluster& lab;
-  Cluster cluster;
-  Nemesis nemesis;
-  std::vector<ScheduledFault> schedule;
-  SteadyClock clock;
-  KeptLog log;
-  Result<void> ended;
-  std::jthread thread;
 };
-
-std::int64_t number(const NodeReport& node, const std::string& name) {
-  for (const auto& [key, value] : node.proof)
-    if (key == name) return std::get<std::int64_t>(value);
-  return -1;
-}
 
 }  // namespace
 

@@ -114,10 +114,9 @@ std::string LabCluster::traces(std::size_t node) {
   return run(
       node,
       "for t in iptables ip6tables iptables-legacy ip6tables-legacy; do $t -S 2>/dev/null | grep SHAKETABLE | sed "
-      "\"s/^/$t /\"; done; ls -d /run/shaketable-nemesis /var/lib/shaketable/node 2>/dev/null; for p in /proc/[0-9]*; "
-      "do case \"$(tr '\\0' ' ' 2>/dev/null <$p/cmdline)\" in 'shaketable-agent guard'*|ip*tables-restore*) echo "
-      "process ${p#/proc/};; esac; case \"$(cat $p/comm 2>/dev/null)\" in shaketable-load) echo load ${p#/proc/};; "
-      "esac; done; ls -A /var/lib | grep shaketable-fill; true");
+      "\"s/^/$t /\"; done; ls -d /run/shaketable-nemesis /var/lib/shaketable/node 2>/dev/null; "
+      "pgrep -af '^shaketable-agent guard|^ip6?tables-restore|^tc -batch'; pgrep -lx shaketable-load; "
+      "tc qdisc show | grep 5ba; ls /sys/class/net | grep ^stifb; ls -A /var/lib | grep shaketable-fill; true");
 }
 
 std::string LabCluster::traces() {
@@ -249,12 +248,63 @@ std::vector<ScheduledFault> one_partition(const std::string& shape, Nanos lasts,
   return {fault};
 }
 
+ScheduledFault one_fault(const std::string& name, std::vector<std::string> target, const Changed& changed,
+                         Nanos lasts) {
+  ScheduledFault fault;
+  fault.id = 1;
+  fault.lasts = lasts;
+  fault.fault = name;
+  fault.options = Parameters(find_fault(name)->info().parameters);
+  fault.options.set("target", std::move(target));
+  for (const auto& [parameter, value] : changed) fault.options.set(parameter, value);
+  return fault;
+}
+
 NemesisOptions lab_options(Nanos lease) {
   NemesisOptions options;
   options.run = "lab-test";
   options.lease = lease;
   options.primaries = []() -> Result<std::vector<std::string>> { return std::vector<std::string>{"n2", "n4"}; };
   return options;
+}
+
+AtWork::AtWork(LabCluster& lab_, NemesisOptions options, std::vector<ScheduledFault> schedule_)
+    : lab(lab_), cluster(lab.connect()), nemesis(cluster, std::move(options)), schedule(std::move(schedule_)) {
+  const auto prepared = nemesis.prepare(schedule);
+  if (!prepared) FAIL(prepared.error().message);
+  thread = std::jthread([this](std::stop_token stop) { ended = nemesis.run(schedule, clock, clock.now(), log, stop); });
+}
+
+FaultReport AtWork::applied() {
+  if (!log.wait_until_applied(20s)) FAIL("not applied: " << log.last().notes);
+  return log.last();
+}
+
+FaultReport AtWork::stop() {
+  thread.request_stop();
+  thread.join();
+  const FaultReport report = log.last();
+  INFO(report.notes);
+  for (const NodeReport& node : report.nodes) {
+    UNSCOPED_INFO(node.node << ": " << node.notes);
+    for (const auto& [key, value] : node.proof)
+      UNSCOPED_INFO(key << " " << std::visit([](const auto& it) { return fmt::format("{}", it); }, value));
+  }
+  CHECK(ended.has_value());
+  CHECK(report.undone == Undone::verified);
+  for (const NodeCleanliness& node : nemesis.heal_all()) {
+    INFO(node.node << ": " << node.reason);
+    CHECK(node.state == Cleanliness::clean);
+    CHECK(node.undone.empty());
+  }
+  CHECK(lab.traces() == "");
+  return report;
+}
+
+std::int64_t number(const NodeReport& node, const std::string& name) {
+  for (const auto& [key, value] : node.proof)
+    if (key == name && std::holds_alternative<std::int64_t>(value)) return std::get<std::int64_t>(value);
+  return -1;
 }
 
 }  // namespace shaketable::testing

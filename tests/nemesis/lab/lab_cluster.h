@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "cluster/lab/lab.h"
@@ -83,6 +86,29 @@ class KeptLog final : public FaultLog {
 // One partition: at once, for `lasts`.
 std::vector<ScheduledFault> one_partition(const std::string& shape, Nanos lasts, std::uint64_t seed = 1,
                                           std::vector<std::string> target = {"random"});
+// Of the fault's own parameters, those that are not to be what they are anyway.
+using Changed = std::vector<std::pair<std::string, ParameterValue>>;
+ScheduledFault one_fault(const std::string& name, std::vector<std::string> target, const Changed& changed = {},
+                         Nanos lasts = std::chrono::seconds(60));
 NemesisOptions lab_options(Nanos lease = std::chrono::seconds(10));
+
+// A nemesis at work in the background. Fails the test when it cannot begin; the destructor stops it and waits.
+struct AtWork {
+  AtWork(LabCluster& lab, NemesisOptions options, std::vector<ScheduledFault> schedule);
+  FaultReport applied();  // waits for it; fails the test when it is not
+  // Ends it. Checks that it is undone, that every node is clean and that nothing had to be undone for that.
+  FaultReport stop();
+
+  LabCluster& lab;
+  Cluster cluster;
+  Nemesis nemesis;
+  std::vector<ScheduledFault> schedule;
+  SteadyClock clock;
+  KeptLog log;
+  Result<void> ended;
+  std::jthread thread;
+};
+// Of a proof; -1 when it is not there.
+std::int64_t number(const NodeReport& node, const std::string& name);
 
 }  // namespace shaketable::testing

@@ -35,12 +35,6 @@ struct Working {
   std::jthread thread;
 };
 
-std::int64_t number(const NodeReport& node, const std::string& name) {
-  for (const auto& [key, value] : node.proof)
-    if (key == name) return std::get<std::int64_t>(value);
-  return -1;
-}
-
 void require_clean(const std::vector<NodeCleanliness>& nodes) {
   for (const NodeCleanliness& node : nodes) {
     INFO(node.node << ": " << node.reason);

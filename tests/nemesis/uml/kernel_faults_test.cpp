@@ -20,56 +20,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// What could be of shaketable on the nodes, its program excepted. Without forks for every process: those are slow here.
-std::string left(LabCluster& lab) {
-  std::string out;
-  for (std::size_t i = 0; i < lab.specs().size(); ++i)
-    out += lab.run(i,
-                   "ls -d /run/shaketable-nemesis /var/lib/shaketable/node 2>/dev/null; pgrep -f '^shaketable-agent "
-                   "guard'; tc qdisc show dev eth0 | grep 5ba; true");
-  return out;
-}
-
-struct Shaken {
-  Shaken(const std::string& name, std::vector<std::string> target,
-         const std::vector<std::pair<std::string, ParameterValue>>& more = {}, Nanos lease = 10s)
-      : lab(LabCluster::with_own_kernels()), cluster(lab.connect()), nemesis(cluster, lab_options(lease)) {
-    ScheduledFault fault;
-    fault.id = 1;
-    fault.lasts = 60s;
-    fault.fault = name;
-    fault.options = Parameters(find_fault(name)->info().parameters);
-    fault.options.set("target", std::move(target));
-    for (const auto& [parameter, value] : more) fault.options.set(parameter, value);
-    schedule = {fault};
-    const auto prepared = nemesis.prepare(schedule);
-    if (!prepared) FAIL(prepared.error().message);
-    thread =
-        std::jthread([this](std::stop_token stop) { ended = nemesis.run(schedule, clock, clock.now(), log, stop); });
-    if (!log.wait_until_applied(20s)) FAIL("not applied: " << log.last().notes);
+struct Shaken : AtWork {
+  Shaken(const std::string& name, std::vector<std::string> target, const Changed& changed = {}, Nanos lease = 10s)
+      : AtWork(LabCluster::with_own_kernels(), lab_options(lease), {one_fault(name, std::move(target), changed)}) {
+    applied();
   }
   FaultReport stop() {
-    thread.request_stop();
-    thread.join();
-    const FaultReport report = log.last();
-    INFO(report.notes);
-    for (const NodeReport& node : report.nodes) {
-      UNSCOPED_INFO(node.node << ": " << node.notes);
-      for (const auto& [key, value] : node.proof)
-        UNSCOPED_INFO(key << " "
-                          << (std::holds_alternative<std::string>(value)
-                                  ? std::get<std::string>(value)
-                                  : std::to_string(std::get<std::int64_t>(value))));
-    }
-    CHECK(ended.has_value());
-    CHECK(report.undone == Undone::verified);
+    const FaultReport report = AtWork::stop();
     CHECK(report.bit == true);
-    for (const NodeCleanliness& node : nemesis.heal_all()) {
-      INFO(node.node << ": " << node.reason);
-      CHECK(node.state == Cleanliness::clean);
-      CHECK(node.undone.empty());
-    }
-    CHECK(left(lab) == "");
     return report;
   }
   // Milliseconds that a node's clock is before ours: of five looks the one that was over fastest.
@@ -93,14 +51,6 @@ struct Shaken {
     return std::stod(
         lab.run(from, "ping " + family + " -n -c 5 -i 0.2 -q " + to + " | sed -n 's/.* = \\([0-9.]*\\).*/\\1/p'"));
   }
-  LabCluster& lab;
-  Cluster cluster;
-  Nemesis nemesis;
-  std::vector<ScheduledFault> schedule;
-  SteadyClock clock;
-  KeptLog log;
-  Result<void> ended;
-  std::jthread thread;
 };
 
 constexpr const char* kLabVariable = "SHAKETABLE_TEST_LAB";
@@ -214,7 +164,7 @@ TEST_CASE("uml jump: the node puts its clock right by itself when its controller
   waitpid(child, nullptr, 0);
   // Lease of 3 s and 2 s more; and what it takes to look.
   CHECK(wait_until([&] { return std::abs(ahead()) < 2; }, 6s));
-  CHECK(wait_until([&] { return left(lab).empty(); }, 6s));
+  CHECK(wait_until([&] { return lab.traces().empty(); }, 6s));
 }
 
 TEST_CASE("uml delay: both families only to the peers that are named and the controller not at all") {
