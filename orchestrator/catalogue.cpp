@@ -13,8 +13,10 @@ namespace shaketable {
 const Catalogue& catalogue() {
   static const Catalogue all = [] {
     Catalogue made;
-    for (const ClientInfo& info : clients()) made.clients[info.name] = {info.about, info.parameters, ""};
-    for (const WorkloadInfo& info : workloads()) made.workloads[info.name] = {info.about, info.parameters, ""};
+    for (const ClientInfo& info : clients())
+      made.clients[info.name] = {info.about, info.parameters, "", {}, info.interfaces};
+    for (const WorkloadInfo& info : workloads())
+      made.workloads[info.name] = {info.about, info.parameters, "", {}, {info.interface}};
     for (const FaultInfo& info : faults())
       made.faults[info.name] = {
           info.about, info.parameters, info.main_parameter,

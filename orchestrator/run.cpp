@@ -32,6 +32,7 @@ namespace {
 constexpr std::size_t kLogLimitBytes = 64 << 20;              // of each file of the system's, from its end
 constexpr Nanos kFinalReadsLimit = std::chrono::seconds(60);  // reads that get no answer end with the limit
 constexpr int kClientAttempts = 3;
+constexpr Nanos kClientSetupLimit = std::chrono::seconds(30);
 constexpr Nanos kBetweenClientAttempts = std::chrono::milliseconds(300);
 
 std::vector<CheckPlan> checks_of(const Plan& plan, const Workload& workload) {
@@ -169,7 +170,21 @@ class Run {
     log::info("{} is healthy after {}", plan_.system.name, format_duration(*healthy));
     if (const auto set = recorder_->set_meta(kMetaHealthyAt, std::to_string(clock_->now().count())); !set) return set;
     if (const auto made = make_interpreter(*client_info); !made) return made;
-    return look_through_clients();
+    if (const auto reached = look_through_clients(); !reached) return reached;
+    return set_up_for_workload();
+  }
+
+  Result<void> set_up_for_workload() {
+    Result<void> done;
+    for (int attempt = 0; attempt < kClientAttempts; ++attempt) {
+      if (attempt > 0 && !clock_->sleep_until(clock_->now() + kBetweenClientAttempts, interrupts_.load())) break;
+      const auto client = make_client_(0);
+      done = client->open(plan_.client.timeout);
+      if (done) done = client->setup(kClientSetupLimit);
+      if (done) return {};
+    }
+    return infrastructure(fmt::format("the client {} could not prepare for the workload {}: {}", plan_.client.name,
+                                      plan_.workload.name, done.error().message));
   }
 
   // A wrong password or certificate, or an address that leads nowhere, ends the run here: the nodes may be healthy and
@@ -204,6 +219,8 @@ class Run {
     client.certificate_file = plan_.client.certificate_file;
     client.key_file = plan_.client.key_file;
     client.run = run_name();
+    client.interface = find_workload(plan_.workload.name)->interface;
+    client.workload = plan_.workload.options;
     for (const Node* node : cluster_->all()) {
       load.nodes.push_back(node->name());
       auto url = system_->client_url(*node);

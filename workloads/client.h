@@ -25,6 +25,8 @@ struct ClientSettings {
   std::size_t worker = 0;
   std::string run;  // names the run: a client keeps its data below it, so that two runs on one cluster never meet
   Parameters options;
+  std::string interface;  // which of those it offers the workload needs (workloads/interfaces.h)
+  Parameters workload;    // the workload's own; an interface says which of them its clients may read
   std::string user, password, ca_file, certificate_file, key_file;
 };
 
@@ -42,6 +44,10 @@ class Client {
   virtual Result<void> open(Nanos timeout) = 0;
   // After open(), before the load of a run: does the endpoint answer? For a client whose open() does not ask it.
   virtual Result<void> probe(Nanos /*timeout*/) { return {}; }
+  // After every node's open() and probe(), before the load of a run, by one client and once for all of them: makes the
+  // tables, queues and accounts that the interface needs. May be tried again after an error. Errors are infrastructure:
+  // the run ends.
+  virtual Result<void> setup(Nanos /*timeout*/) { return {}; }
   // Never waits longer than `timeout` (by more than the network library's grain). Must answer `fail` only for what
   // certainly did not and will not happen; when in doubt `info`. A read that failed in any way is `fail`: it changes
   // nothing.
@@ -53,7 +59,7 @@ class Client {
 struct ClientInfo {
   std::string name, about;
   std::vector<ParameterSpec> parameters;
-  std::vector<std::string> functions;  // the f's it can do: "read", "write", "cas"
+  std::vector<std::string> interfaces;  // those it offers, each with all its functions (workloads/interfaces.h)
   std::function<std::unique_ptr<Client>(const ClientSettings&)> make;
 };
 

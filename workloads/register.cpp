@@ -108,7 +108,7 @@ WorkloadInfo register_workload() {
       count("ops_per_key", "operations on a register before a new one takes its place", 200, 1, 1e9),
       count("values", "how many different values are written; 0: every write has a value of its own", 0, 0, 1e9),
       weights};
-  info.functions = {"read", "write", "cas"};
+  info.interface = "register";
   info.make = make_register;
   return info;
 }

@@ -29,7 +29,7 @@ struct Workload {
 struct WorkloadInfo {
   std::string name, about;
   std::vector<ParameterSpec> parameters;
-  std::vector<std::string> functions;  // what its client must be able to do
+  std::string interface;  // what its client must offer (workloads/interfaces.h)
   // Errors are bad_input: parameters that do not go together. `workers` is how many processes there are at once. Random
   // numbers come with each question (Context::random).
   std::function<Result<Workload>(const Parameters&, std::size_t workers)> make;

@@ -48,11 +48,15 @@ Value described_json(const std::string& name, const Described& described) {
                                      {"default", spec.required ? Value() : Value(spec.fallback)},
                                      {"choices", Value::list({spec.choices.begin(), spec.choices.end()})},
                                      {"about", spec.about}}));
-  return Value::map({{"name", name}, {"about", described.about}, {"parameters", Value::list(std::move(parameters))}});
+  return Value::map({{"name", name},
+                     {"about", described.about},
+                     {"interfaces", Value::list({described.interfaces.begin(), described.interfaces.end()})},
+                     {"parameters", Value::list(std::move(parameters))}});
 }
 
-void print_described(const std::string& name, const Described& described) {
+void print_described(const std::string& name, const Described& described, std::string_view interfaces) {
   fmt::print("{}\n  {}\n", name, described.about);
+  if (!described.interfaces.empty()) fmt::print("  {}: {}\n", interfaces, join(described.interfaces));
   for (const ParameterSpec& spec : described.parameters) {
     fmt::print("    {:14} {}{} ", spec.name, type_name(spec.type),
                spec.choices.empty()       ? ""
@@ -66,13 +70,13 @@ void print_described(const std::string& name, const Described& described) {
   }
 }
 
-ExitCode print_all(const std::map<std::string, Described>& all, bool json) {
+ExitCode print_all(const std::map<std::string, Described>& all, bool json, std::string_view interfaces = "") {
   std::vector<Value> list;
   for (const auto& [name, described] : all)
     if (json)
       list.push_back(described_json(name, described));
     else
-      print_described(name, described);
+      print_described(name, described, interfaces);
   if (json) fmt::print("{}\n", to_json(Value::list(std::move(list))));
   return ExitCode::pass;
 }
@@ -93,9 +97,9 @@ ExitCode print_lines(const std::vector<std::pair<std::string, std::string>>& lin
 ExitCode list_command(const std::string& what, bool json) {
   const Catalogue& all = catalogue();
   if (what == "faults") return print_all(all.faults, json);
-  if (what == "workloads") return print_all(all.workloads, json);
+  if (what == "workloads") return print_all(all.workloads, json, "needs");
   if (what == "checkers") return print_all(all.checkers, json);
-  if (what == "clients") return print_all(all.clients, json);
+  if (what == "clients") return print_all(all.clients, json, "offers");
   std::vector<std::pair<std::string, std::string>> lines;
   if (what == "models") {
     for (const ModelInfo& model : linearizability_models())

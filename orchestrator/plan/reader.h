@@ -25,6 +25,8 @@ struct Described {
   std::string main_parameter;
   // Faults: whether these options fit a cluster of these nodes, by name. Empty: whatever the description allows does.
   std::function<Result<void>(const Parameters&, const std::vector<std::string>& nodes)> check = {};
+  // Clients: which interfaces they offer. Workloads: the one they need; none: any client will do.
+  std::vector<std::string> interfaces = {};
 };
 
 // What this program has. The plan library knows none of it by itself, so that it depends on base only.

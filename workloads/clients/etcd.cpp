@@ -169,7 +169,7 @@ ClientInfo etcd_client() {
   ClientInfo info;
   info.name = "etcd";
   info.about = "etcd 3.4 and later, over its JSON gateway (libcurl)";
-  info.functions = {"read", "write", "cas"};
+  info.interfaces = {"register"};
   ParameterSpec reads;
   reads.name = "reads";
   reads.type = ParameterType::choice;

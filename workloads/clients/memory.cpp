@@ -131,7 +131,7 @@ ClientInfo memory_client() {
   info.parameters = {latency, share("fail", "share of operations that fail before they happen"),
                      share("lose", "share of operations whose answer is lost"),
                      share("stale_reads", "share of reads that see an older value: a planted violation"), seed};
-  info.functions = {"read", "write", "cas"};
+  info.interfaces = {"register"};
   info.make = [](const ClientSettings& settings) { return std::make_unique<MemoryClient>(settings); };
   return info;
 }

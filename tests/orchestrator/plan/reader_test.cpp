@@ -339,6 +339,32 @@ TEST_CASE("the safety limits must fit each other and the nodes") {
         "                        ^");
 }
 
+TEST_CASE("a client must offer the interface that the workload needs") {
+  Catalogue catalogue = sample_catalogue();
+  catalogue.clients["etcd"].interfaces = {"register", "lock"};
+  catalogue.clients["exec"].interfaces = {"list-transactions"};
+  catalogue.workloads["register"].interfaces = {"register"};
+  catalogue.workloads["append"].interfaces = {"list-transactions"};
+  PlanOptions options;
+  options.directory = SHAKETABLE_SOURCE_DIR "/tests/orchestrator/plan/data";
+  const auto complaint_with = [&](const std::string& text) {
+    const auto plan = parse_plan(text, "plan.yaml", catalogue, options);
+    return plan ? "" : plan.error().message;
+  };
+  CHECK(complaint_with("system: etcd\nworkload: register\n").empty());
+  CHECK(complaint_with("system: etcd\nworkload: append\n") ==
+        "plan.yaml:2:11: the workload append needs a client that offers \"list-transactions\", and etcd does not; "
+        "one does: exec\n"
+        "workload: append\n"
+        "          ^");
+  catalogue.clients["exec"].interfaces = {};
+  CHECK(complaint_with("system: etcd\nworkload: {workers: 2, name: append}\n") ==
+        "plan.yaml:2:30: the workload append needs a client that offers \"list-transactions\", and etcd does not; "
+        "no client does\n"
+        "workload: {workers: 2, name: append}\n"
+        "                             ^");
+}
+
 TEST_CASE("checkers are named alone, in a list, or with bounds") {
   CHECK(plan_of(minimal("check: linearizable\n")).checks.at(0).checker == "linearizable");
   CHECK(plan_of(minimal("check: [linearizable: register, list-append]\n")).checks.at(0).options.text("model") ==
