@@ -253,6 +253,14 @@ Result<AgentNodeSide::ClockRelation> AgentNodeSide::compare_clocks() {
   return best;
 }
 
+Result<void> AgentNodeSide::look(const NodeChange& change) {
+  Fields fields{{"kind", change.kind}};
+  for (const auto& [name, value] : change.arguments) fields.emplace_back("arg." + name, value);
+  auto looked = call("look", std::move(fields), kCallTimeout);
+  if (!looked) return tl::unexpected(looked.error());
+  return {};
+}
+
 Result<void> AgentNodeSide::arm(const NodeChange& change, Nanos lease) {
   Fields fields{{"key", change.key},
                 {"kind", change.kind},

@@ -19,6 +19,8 @@
 
 namespace shaketable {
 
+class ChangeSet;
+
 // What a fault knows when it is resolved.
 struct Scene {
   std::string run;               // names the run in comments and journals: [A-Za-z0-9.-]
@@ -42,6 +44,8 @@ class ActiveFault {
   virtual std::vector<std::size_t> changed() const = 0;
   virtual std::string text() const = 0;
   virtual std::vector<PlannedCommand> planned_commands() const = 0;
+  // What it will ask of its nodes; nullptr for a fault that is not made of changes of the agent's.
+  virtual const ChangeSet* changes() const { return nullptr; }
 
   // Each fills `report.nodes`, one for each of changed(), in order. On an error of apply() the caller undoes.
   virtual Result<void> apply(NodeFleet& fleet, const Clock& clock, FaultReport& report) = 0;

@@ -34,6 +34,7 @@ class ActiveNodeFault final : public ActiveFault {
     return out;
   }
   std::vector<std::size_t> changed() const override { return changes_.nodes(); }
+  const ChangeSet* changes() const override { return &changes_; }
   std::string text() const override { return fmt::format("{} on {}", text_, join(targets(), " ")); }
 
   std::vector<PlannedCommand> planned_commands() const override {

@@ -93,6 +93,8 @@ class NodeSide {
   // Starts the guard again if it is dead, and says so in the value.
   virtual Result<std::string> renew(Nanos lease) = 0;
 
+  // Whether such a change could be made here and now; changes nothing. Errors say why not.
+  virtual Result<void> look(const NodeChange& change) = 0;
   // Journal on disk, programs started and waiting. An error: nothing has changed and nothing is waiting.
   virtual Result<void> arm(const NodeChange& change, Nanos lease) = 0;
   // Changes the node at `start`, on the node's clock as it was compared with ours when the change was armed; at once if

@@ -87,6 +87,7 @@ class Cut final : public ActiveFault {
   }
 
   std::vector<std::size_t> changed() const override { return changes_.nodes(); }
+  const ChangeSet* changes() const override { return &changes_; }
 
   std::string text() const override { return describe(grudge_, scene_.names()); }
 

@@ -116,6 +116,7 @@ Result<Fields> Server::act(const Message& request) {
   if (request.word == "time") return Fields{{"raw", number(raw_now())}};
   if (request.word == "facts") return facts();
   if (request.word == "renew") return renew(asked);
+  if (request.word == "look") return look(asked);
   if (request.word == "arm") return arm(asked);
   if (request.word == "commit") return commit(asked);
   if (request.word == "call") return call(asked);
@@ -154,6 +155,19 @@ Result<Fields> Server::renew(const Fields& asked) {
   return Fields{{"remark", guarded ? "the lease had run out; it was taken again"
                            : late  ? "the lease had run out and its guard had ended; the guard was started again"
                                    : "the guard was dead; it was started again"}};
+}
+
+Result<Fields> Server::look(const Fields& asked) const {
+  const Kind* kind = find_kind(field(asked, "kind"));
+  if (!kind) return infrastructure("this agent does not know the kind \"" + std::string(field(asked, "kind")) + "\"");
+  Entry entry;
+  entry.kind = kind->name();
+  entry.boot = boot_id();
+  for (const auto& [name, value] : asked)
+    if (name.starts_with("arg.")) entry.fields.emplace_back(name.substr(4), value);
+  note_running(entry);
+  if (auto looked = kind->look(entry); !looked) return Failure(looked.error());
+  return Fields();
 }
 
 Result<Fields> Server::arm(const Fields& asked) {

@@ -26,6 +26,7 @@ class Server {
  private:
   Result<Fields> act(const Message& request);
   Result<Fields> renew(const Fields& asked);
+  Result<Fields> look(const Fields& asked) const;
   Result<Fields> arm(const Fields& asked);
   Result<Fields> commit(const Fields& asked);
   Result<Fields> prove(const Fields& asked);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "nemesis/agent/netem.h"
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/system.h"
 
@@ -153,7 +154,7 @@ class ArmedTraffic final : public Armed {
 }  // namespace
 
 Result<void> Traffic::look(Entry& entry) const {
-  if (find_program("tc").empty()) return infrastructure("this node has no tc (package iproute2)");
+  if (auto there = netem_is_there(); !there) return there;
   const auto peers = all_fields(entry.fields, "peer");
   if (peers.empty()) return infrastructure("there is no peer");
   std::string device;

@@ -78,6 +78,7 @@ class FakeNodeSide final : public NodeSide {
     if (auto ok = does("renew"); !ok) return tl::unexpected(ok.error());
     return std::string();
   }
+  Result<void> look(const NodeChange& change) override { return does("look " + change.kind); }
   Result<void> arm(const NodeChange& change, Nanos) override {
     {
       std::lock_guard lock(nodes_.mutex);

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "history/run_file.h"
+#include "history/text.h"
 #include "tests/orchestrator/program.h"
 
 using namespace shaketable;
@@ -22,6 +23,15 @@ class BadNodes {
     std::ofstream(plan_) << "name: bad\nsystem: etcd\nclient: etcd\nworkload: register\ncluster: {lab: {nodes: 3}}\n"
                             "faults: {schedule: random, first_after: 1s, choose: [partition: halves]}\n"
                             "time_limit: 5s\nhealth_before: 3s\n";
+  }
+  const char* lab() const { return kLab; }
+  // A plan with one fault.
+  std::string plan(const std::string& fault) {
+    const std::string path = scratch_ / "fault.yaml";
+    std::ofstream(path) << "name: bad\nsystem: etcd\nclient: etcd\nworkload: register\ncluster: {lab: {nodes: 3}}\n"
+                           "faults: {schedule: random, choose: [{" +
+                               fault + "}]}\n";
+    return path;
   }
   ~BadNodes() { run_shaketable({"lab", "down", "--lab", kLab}); }
 
@@ -70,4 +80,35 @@ TEST_CASE("a full disk or an absent program on one node ends the run before its 
   nodes.refuses("etcdctl: not found");
   nodes.on("n2", "mv /usr/bin/put-away /usr/bin/etcdctl; mv /usr/bin/etcd /usr/bin/put-away");
   nodes.refuses("etcd: No such file or directory");
+}
+
+TEST_CASE("doctor says for every node which fault it takes and why not the others") {
+  if (geteuid() != 0) {
+    WARN("skipped: the lab needs root");
+    return;
+  }
+  BadNodes nodes;
+  // Namespaces share the machine's clock, so a plan that turns clocks is not for them.
+  const Said said = run_shaketable({"doctor", nodes.plan("jump: {by: 1s}"), "--lab", nodes.lab(), "--json"}, 60s);
+  INFO(said.out << said.err);
+  CHECK(said.exit_code == 4);
+  const auto told = parse_json(said.out);
+  REQUIRE(told);
+  CHECK(*told->find("ready") == Value(false));
+  REQUIRE(told->find("nodes")->size() == 3);
+  const Value& faults = *told->find("nodes")->items()[1].find("faults");
+  CHECK(*faults.find("partition")->find("ability") == Value("can"));
+  CHECK(*faults.find("kill")->find("ability") == Value("can"));
+  CHECK(*faults.find("jump")->find("ability") == Value("cannot"));
+  CHECK(*faults.find("jump")->find("in_plan") == Value(true));
+  CHECK(*faults.find("disk-full")->find("ability") == Value("untold"));
+  CHECK(faults.find("command") == nullptr);
+
+  nodes.on("n2", "rm /usr/sbin/iptables-restore");
+  const Said cut = run_shaketable({"doctor", nodes.plan("partition: halves"), "--lab", nodes.lab()}, 60s);
+  INFO(cut.out << cut.err);
+  CHECK(cut.exit_code == 4);
+  CHECK(contains(cut.out, "n1: reached"));
+  CHECK(contains(cut.out, "cannot: partition (in the plan)"));
+  CHECK(contains(cut.out, "iptables"));
 }
