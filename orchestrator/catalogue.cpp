@@ -13,8 +13,10 @@ namespace shaketable {
 const Catalogue& catalogue() {
   static const Catalogue all = [] {
     Catalogue made;
-    for (const ClientInfo& info : clients())
-      made.clients[info.name] = {info.about, info.parameters, "", {}, info.interfaces};
+    for (const ClientInfo& info : clients()) {
+      const std::string left_out = info.make ? "" : "; NOT in this program: built without " + info.missing;
+      made.clients[info.name] = {info.about + left_out, info.parameters, "", {}, info.interfaces};
+    }
     for (const WorkloadInfo& info : workloads())
       made.workloads[info.name] = {info.about, info.parameters, "", {}, {info.interface}};
     for (const FaultInfo& info : faults())

@@ -60,7 +60,10 @@ struct ClientInfo {
   std::string name, about;
   std::vector<ParameterSpec> parameters;
   std::vector<std::string> interfaces;  // those it offers, each with all its functions (workloads/interfaces.h)
+  // Null where the program was built without the library that the client needs; `missing` then names its package. Plans
+  // that name the client parse all the same, and runs refuse.
   std::function<std::unique_ptr<Client>(const ClientSettings&)> make;
+  std::string missing;
 };
 
 }  // namespace shaketable

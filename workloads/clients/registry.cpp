@@ -1,12 +1,14 @@
 #include "workloads/clients/registry.h"
 
 #include "workloads/clients/etcd.h"
+#include "workloads/clients/mariadb.h"
 #include "workloads/clients/memory.h"
+#include "workloads/clients/postgres.h"
 
 namespace shaketable {
 
 const std::vector<ClientInfo>& clients() {
-  static const std::vector<ClientInfo> all{etcd_client(), memory_client()};
+  static const std::vector<ClientInfo> all{etcd_client(), mariadb_client(), memory_client(), postgres_client()};
   return all;
 }
 
