@@ -4,78 +4,20 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <set>
 #include <utility>
 
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "nemesis/running.h"
 
 namespace shaketable {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Also a word of iptables' comments and the name of a directory.
-std::string plain_name(std::string_view name) {
-  std::string out;
-  for (const char c : name.substr(0, 80)) {
-    const bool plain =
-        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.';
-    out += plain ? c : '-';
-  }
-  return out.empty() || out.front() == '.' ? "run" + out : out;
-}
-
-Undone worst(const std::vector<NodeReport>& nodes) {
-  Undone out = Undone::verified;
-  for (const Undone state : {Undone::pending, Undone::unknown, Undone::failed})
-    if (std::any_of(nodes.begin(), nodes.end(), [&](const NodeReport& node) { return node.undone == state; }))
-      out = state;
-  return out;
-}
-
-void add_note(std::string& notes, std::string_view text) {
-  if (!notes.empty()) notes += "; ";
-  notes += text;
-}
-
 }  // namespace
-
-std::string_view to_string(Applied applied) {
-  switch (applied) {
-    case Applied::pending:
-      return "pending";
-    case Applied::done:
-      return "done";
-    case Applied::failed:
-      return "failed";
-    case Applied::unknown:
-      return "unknown";
-  }
-  return "unknown";
-}
-
-std::string_view to_string(Undone undone) {
-  switch (undone) {
-    case Undone::pending:
-      return "pending";
-    case Undone::verified:
-      return "verified";
-    case Undone::failed:
-      return "failed";
-    case Undone::unknown:
-      return "unknown";
-  }
-  return "unknown";
-}
-
-struct Nemesis::Running {
-  std::unique_ptr<ActiveFault> fault;
-  FaultReport report;
-  Nanos end{0};
-};
 
 Nemesis::Nemesis(const Cluster& cluster, NemesisOptions options)
     : options_([&] {
@@ -229,98 +171,6 @@ std::string Nemesis::active() const {
   return active_;
 }
 
-void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos start, FaultLog& log) {
-  auto running = std::make_unique<Running>();
-  running->end = start + scheduled.at + scheduled.lasts;
-  FaultReport& report = running->report;
-  report.id = scheduled.id;
-  report.fault = scheduled.fault;
-  report.intended_start = start + scheduled.at;
-  report.intended_end = running->end;
-  const auto refuse = [&](const std::string& why) {
-    report.notes = "not applied: " + why;
-    report.undone = Undone::verified;
-    log::warning("nemesis: {} {} is passed over: {}", report.fault, report.id, why);
-    log.record(report);
-  };
-
-  Scene scene;
-  scene.run = options_.run;
-  scene.fault = scheduled.id;
-  scene.nodes = facts_;
-  scene.longest = options_.longest_fault;
-  scene.lease = options_.lease;
-  scene.primaries = options_.primaries;
-  scene.system = options_.system;
-  Random random(scheduled.seed);
-  const Fault* family = find_fault(scheduled.fault);
-  if (!family) return refuse("there is no such fault");
-  auto resolved = family->resolve(scheduled.options, scene, random);
-  if (!resolved) return refuse(resolved.error().message);
-  running->fault = std::move(*resolved);
-  report.parameters = running->fault->parameters();
-  report.targets = running->fault->targets();
-  report.text = running->fault->text();
-  for (const std::size_t node : running->fault->changed()) {
-    NodeReport at;
-    at.node = facts_[node].name;
-    report.nodes.push_back(std::move(at));
-  }
-  std::set<std::string> faulty(report.targets.begin(), report.targets.end());
-  for (const auto& other : running_) faulty.insert(other->report.targets.begin(), other->report.targets.end());
-  if (options_.max_faulty && std::cmp_greater(faulty.size(), *options_.max_faulty))
-    return refuse(
-        fmt::format("{} nodes would be faulty at once, and max_faulty is {}", faulty.size(), *options_.max_faulty));
-  if (options_.keep_quorum && faulty.size() * 2 >= fleet_.size())
-    return refuse(fmt::format("{} of {} nodes would be faulty at once, and keep_quorum leaves a majority alone",
-                              faulty.size(), fleet_.size()));
-  log.record(report);  // before anything changes
-
-  auto applied = running->fault->apply(fleet_, clock, report);
-  for (const NodeReport& at : report.nodes)
-    if (at.applied_at && (!report.actual_start || *at.applied_at < *report.actual_start))
-      report.actual_start = at.applied_at;
-  if (applied) applied = confirm_control_path(running->fault->changed());
-  if (!applied) {
-    add_note(report.notes, "undone at once: " + applied.error().message);
-    log::warning("nemesis: {} {}: {}", report.fault, report.id, report.notes);
-    if (auto ended = end(*running, clock, log); !ended && !unclean_) unclean_ = ended.error();
-    return;
-  }
-  log.record(report);
-  log::info("nemesis: {}: {}", report.fault, report.text);
-  running_.push_back(std::move(running));
-  publish();
-}
-
-Result<void> Nemesis::end(Running& running, const Clock& clock, FaultLog& log) {
-  FaultReport& report = running.report;
-  const bool in_force = std::all_of(report.nodes.begin(), report.nodes.end(),
-                                    [](const NodeReport& at) { return at.applied == Applied::done; });
-  if (in_force) {
-    running.fault->prove(fleet_, report);
-    if (report.bit && !*report.bit) log::warning("nemesis: {} {}: {}", report.fault, report.id, report.notes);
-    log.record(report);
-  }
-  running.fault->undo(fleet_, clock, report);
-  report.undone = worst(report.nodes);
-  for (const NodeReport& at : report.nodes)
-    if (at.undone_at && (!report.actual_end || *at.undone_at > *report.actual_end)) report.actual_end = at.undone_at;
-  if (report.undone != Undone::verified) report.actual_end.reset();
-  {
-    std::lock_guard lock(mutex_);
-    for (const std::string& remark : keeper_remarks_) add_note(report.notes, remark);
-    keeper_remarks_.clear();
-  }
-  log.record(report);
-  if (report.undone == Undone::verified) return {};
-  std::vector<std::string> problems;
-  for (const NodeReport& at : report.nodes)
-    if (at.undone != Undone::verified) problems.push_back(fmt::format("node {}: {}", at.node, at.notes));
-  return infrastructure(fmt::format("{} {} could not be proved undone, so no further fault is applied: {}",
-                                    report.fault, report.id, join(problems, "; ")));
-}
-
 Result<void> Nemesis::run(const std::vector<ScheduledFault>& schedule, Clock& clock, Nanos start, FaultLog& log,
                           std::stop_token stop) {
   unclean_.reset();
@@ -381,58 +231,6 @@ std::vector<NodeCleanliness> heal(const Cluster& cluster) {
 
 bool all_clean(const std::vector<NodeCleanliness>& nodes) {
   return std::all_of(nodes.begin(), nodes.end(), [](const auto& node) { return node.state == Cleanliness::clean; });
-}
-
-std::vector<PlannedCommand> planned_commands(const std::vector<NodeSpec>& nodes, const NemesisOptions& options,
-                                             const std::vector<ScheduledFault>& schedule) {
-  std::vector<PlannedCommand> out;
-  if (schedule.empty()) return out;
-  Scene scene;
-  scene.run = plain_name(options.run);
-  scene.longest = options.longest_fault;
-  scene.lease = options.lease;
-  scene.primaries = []() -> Result<std::vector<std::string>> {
-    return infrastructure("that is asked when the fault begins");
-  };
-  scene.system = options.system;
-  const auto on_all = [&](const std::string& purpose, const std::string& script) {
-    for (const NodeSpec& node : nodes) out.push_back({node.name, purpose, script});
-  };
-  for (const NodeSpec& node : nodes) {
-    NodeFacts facts;
-    facts.name = node.name;
-    // With no address in the plan the node is asked for its own.
-    facts.addresses4 = {node.address.empty() && node.address6.empty() ? "ADDRESS-OF-" + node.name : node.address};
-    if (facts.addresses4.front().empty()) facts.addresses4.clear();
-    if (!node.address6.empty()) facts.addresses6 = {node.address6};
-    facts.control.client = "CONTROLLER";
-    if (node.ssh.port > 0) facts.control.port = node.ssh.port;
-    scene.nodes.push_back(std::move(facts));
-  }
-  const std::string program(agent::kProgram);
-  on_all("put the agent there, if another one or none is there", "cat >" + program);
-  on_all("look for faults of older runs and undo them", program + " heal");
-  on_all(fmt::format("start the guard, lease {}", format_duration(options.lease)), program + " guard");
-  for (const ScheduledFault& scheduled : schedule) {
-    scene.fault = scheduled.id;
-    Random random(scheduled.seed);
-    const Fault* fault = find_fault(scheduled.fault);
-    if (!fault) continue;
-    auto resolved = fault->resolve(scheduled.options, scene, random);
-    const std::string when =
-        fmt::format("at {} for {}", format_duration(scheduled.at), format_duration(scheduled.lasts));
-    if (!resolved) {
-      out.push_back(
-          {"", fmt::format("{}: {} {}", when, scheduled.fault, scheduled.id), "# " + resolved.error().message});
-      continue;
-    }
-    for (PlannedCommand command : (*resolved)->planned_commands()) {
-      command.purpose = when + ": " + command.purpose;
-      out.push_back(std::move(command));
-    }
-  }
-  on_all("undo whatever is there, read back, end the guard", program + " heal");
-  return out;
 }
 
 }  // namespace shaketable

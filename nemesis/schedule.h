@@ -2,6 +2,7 @@
 // When which fault begins and ends: made before the run from the plan and the seed, so that a run can be replayed.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct ScheduledFault {
   std::string fault;
   Parameters options;
   std::uint64_t seed = 0;  // of every random choice it makes when it begins
+  // Of a run that is repeated: who was primary when it began. They are not asked for again.
+  std::optional<std::vector<std::string>> primaries;
 };
 
 // In the order of their beginnings. Random: faults never overlap, weights 0 are never drawn; the end of the last one is

@@ -20,6 +20,7 @@
 #include "orchestrator/interpreter.h"
 #include "orchestrator/lab_hold.h"
 #include "orchestrator/progress.h"
+#include "orchestrator/replay.h"
 #include "orchestrator/report/judge_run.h"
 #include "orchestrator/report/verdict_text.h"
 #include "orchestrator/run_folder.h"
@@ -58,6 +59,10 @@ ScheduleOptions schedule_of(const Plan& plan) {
   for (const FaultPlan& fault : plan.schedule.faults)
     options.choices.push_back({fault.fault, fault.options, fault.weight, fault.at, fault.lasts});
   return options;
+}
+
+std::vector<ScheduledFault> schedule_for(const Plan& plan, const RunSettings& settings) {
+  return settings.schedule ? *settings.schedule : make_schedule(schedule_of(plan), settings.seed);
 }
 
 NemesisOptions nemesis_options(const Plan& plan, const std::string& run) {
@@ -140,7 +145,10 @@ class Run {
     if (!recorder) return Failure(recorder.error());
     recorder_ = std::move(*recorder);
     const std::string checks = to_json(checks_json(checks_of(plan_, workload_)));
-    for (const auto& [key, value] : {std::pair{kMetaChecks, checks}, std::pair{kMetaRepeat, settings_.repeat}})
+    const std::string directory = std::filesystem::absolute(plan_.directory).lexically_normal().string();
+    for (const auto& [key, value] :
+         {std::pair{kMetaChecks, checks}, std::pair{kMetaRepeat, settings_.repeat},
+          std::pair{kMetaPlanDirectory, directory}, std::pair{kMetaReplayOf, settings_.replay_of}})
       if (const auto set = recorder_->set_meta(key, value); !set) return set;
 
     cluster_ = std::make_unique<Cluster>(make_cluster(nodes));
@@ -153,7 +161,8 @@ class Run {
     nemesis.primaries = [this] { return system_->primaries(); };
     nemesis.system = [this](const std::string& node) { return system_->scripts(node); };
     nemesis_ = std::make_unique<Nemesis>(*nemesis_cluster_, std::move(nemesis));
-    schedule_ = make_schedule(schedule_of(plan_), settings_.seed);
+    schedule_ = schedule_for(plan_, settings_);
+    if (const auto set = recorder_->set_meta(kMetaSchedule, to_json(schedule_json(schedule_))); !set) return set;
     const auto ready = nemesis_->prepare(schedule_);
     if (!ready) return Failure(ready.error());
     for (const NodeCleanliness& node : ready->leftovers)
@@ -250,6 +259,7 @@ class Run {
               plan_.workload.rate > 0 ? fmt::format(", {:g} operations a second", plan_.workload.rate) : "",
               settings_.seed);
     started_ = clock_->now();
+    if (const auto set = recorder_->set_meta(kMetaLoadStarted, std::to_string(started_.count())); !set) return set;
     FaultRecorder fault_log(*recorder_);
     std::jthread nemesis_thread;
     if (!schedule_.empty())
@@ -284,7 +294,7 @@ class Run {
 
   // The system must come back; then the workload's last reads.
   Result<void> recover() {
-    if (!plan_.schedule.faults.empty()) {
+    if (!schedule_.empty()) {
       const auto healthy = system_->wait_until_healthy(*clock_, plan_.recovery, interrupts_.load());
       if (interrupts_.load().stop_requested()) return {};
       Value recovery;
@@ -444,7 +454,7 @@ Result<Outcome> run_plan(const Plan& plan, const RunSettings& settings, Interrup
   return outcome;
 }
 
-Result<std::string> dry_run(const Plan& plan, std::uint64_t seed) {
+Result<std::string> dry_run(const Plan& plan, const RunSettings& settings) {
   const std::vector<NodeSpec> nodes = plan.cluster.lab ? planned_lab_nodes(*plan.cluster.lab) : plan.cluster.nodes;
   std::string out;
   if (plan.cluster.lab)
@@ -455,7 +465,7 @@ Result<std::string> dry_run(const Plan& plan, std::uint64_t seed) {
   describe(out, system.planned_commands());
   NemesisOptions options = nemesis_options(plan, "dry-run");
   options.system = [&](const std::string& node) { return system.scripts(node); };
-  describe(out, planned_commands(nodes, options, make_schedule(schedule_of(plan), seed)));
+  describe(out, planned_commands(nodes, options, schedule_for(plan, settings)));
   return out;
 }
 

@@ -15,11 +15,12 @@ constexpr const char* kFooter =
     "5 a node could not be proved clean, 130 interrupted. stdout is data, stderr is progress and log.\n"
     "First steps: shaketable run configs/quickstart.yaml";
 
-void add_plan_choice(CLI::App* app, PlanChoice& plan) {
-  app->add_option("PLAN", plan.path, "the test plan (YAML)")->required();
+CLI::Option* add_plan_choice(CLI::App* app, PlanChoice& plan) {
+  CLI::Option* path = app->add_option("PLAN", plan.path, "the test plan (YAML)")->required();
   app->add_option("--set", plan.set, "change the plan: a.b=value (repeatable)")->allow_extra_args(false);
   app->add_option("--nodes-file", plan.nodes_file, "take the nodes from this file, one host a line");
   app->add_option("--lab", plan.lab, "name of the embedded lab")->capture_default_str();
+  return path;
 }
 
 }  // namespace
@@ -36,8 +37,10 @@ int command_line(int argc, char** argv) {
 
   RunOptions run;
   CLI::App* run_app = app.add_subcommand("run", "run a test plan");
-  add_plan_choice(run_app, run.plan);
+  add_plan_choice(run_app, run.plan)->required(false);  // with --replay there need be none
   run_app->add_option("--seed", run.plan.seed, "repeat a run's random choices");
+  run_app->add_option("--replay", run.replay,
+                      "repeat the faults of this recorded run; without PLAN, under the plan it was recorded with");
   run_app->add_option("--out", run.out, "the run's folder itself");
   run_app->add_flag("--dry-run", run.dry_run, "print every command that would touch a node, and touch none");
   run_app->add_flag("--keep", run.keep, "leave the system and the lab up afterwards");

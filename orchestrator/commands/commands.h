@@ -21,7 +21,8 @@ struct PlanChoice {
 
 struct RunOptions {
   PlanChoice plan;
-  std::string out;  // the run's folder itself; empty: results/PLAN-TIME
+  std::string replay;  // a recorded run whose faults are repeated; without a plan, its plan too
+  std::string out;     // the run's folder itself; empty: results/PLAN-TIME
   bool dry_run = false;
   bool keep = false;  // leave nodes and lab as they are
   bool json = false;

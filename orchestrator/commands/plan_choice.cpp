@@ -4,17 +4,33 @@
 
 #include "cluster/lab/lab.h"
 #include "orchestrator/catalogue.h"
+#include "orchestrator/replay.h"
 
 namespace shaketable {
 
-Result<Plan> choose_plan(const PlanChoice& choice, bool need_files) {
+namespace {
+
+PlanOptions options_of(const PlanChoice& choice, bool need_files) {
   PlanOptions options;
   options.set = choice.set;
   options.seed = choice.seed;
   options.nodes_file = choice.nodes_file;
   options.config_directories = config_directories();
   options.need_files = need_files;
-  return read_plan(choice.path, catalogue(), options);
+  return options;
+}
+
+}  // namespace
+
+Result<Plan> choose_plan(const PlanChoice& choice, bool need_files) {
+  return read_plan(choice.path, catalogue(), options_of(choice, need_files));
+}
+
+Result<Plan> recorded_plan(const RunFile& run, const PlanChoice& choice, bool need_files) {
+  PlanOptions options = options_of(choice, need_files);
+  // Relative names in it start where the plan was, not in the run's folder.
+  options.directory = run.meta(kMetaPlanDirectory).value_or("");
+  return parse_plan(run.info().plan_text, run.info().plan_path, catalogue(), options);
 }
 
 Result<std::vector<NodeSpec>> nodes_of(const Plan& plan, const PlanChoice& choice) {

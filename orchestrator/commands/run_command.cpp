@@ -5,10 +5,12 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "history/run_file.h"
 #include "history/text.h"
 #include "orchestrator/catalogue.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/commands/plan_choice.h"
+#include "orchestrator/replay.h"
 #include "orchestrator/run.h"
 #include "orchestrator/run_folder.h"
 
@@ -23,8 +25,10 @@ ExitCode failed(const Error& error) {
 std::string repeat_command(const RunOptions& options, std::uint64_t seed) {
   // scripts/shaketable says by which name it was called.
   const char* called = std::getenv("SHAKETABLE_CALLED");  // NOLINT(concurrency-mt-unsafe): before any other thread
-  std::string command = fmt::format("{} run ", called ? called : "shaketable") + shell_quote(options.plan.path) +
-                        fmt::format(" --seed {}", seed);
+  std::string command = fmt::format("{} run", called ? called : "shaketable");
+  if (!options.plan.path.empty()) command += " " + shell_quote(options.plan.path);
+  if (!options.replay.empty()) command += " --replay " + shell_quote(options.replay);
+  command += fmt::format(" --seed {}", seed);
   for (const std::string& set : options.plan.set) command += " --set " + shell_quote(set);
   if (!options.plan.nodes_file.empty()) command += " --nodes-file " + shell_quote(options.plan.nodes_file);
   return command;
@@ -33,17 +37,36 @@ std::string repeat_command(const RunOptions& options, std::uint64_t seed) {
 }  // namespace
 
 ExitCode run_command(const RunOptions& options) {
-  const auto plan = choose_plan(options.plan, !options.dry_run);
+  if (options.plan.path.empty() && options.replay.empty())
+    return failed(Error{ErrorKind::bad_input, "PLAN is required (or --replay RUN)"});
+  RunSettings settings;
+  std::optional<RunFile> recorded;
+  if (!options.replay.empty()) {
+    auto opened = open_run(options.replay);
+    if (!opened) return failed(opened.error());
+    recorded.emplace(std::move(*opened));
+  }
+  const auto plan = options.plan.path.empty() ? recorded_plan(*recorded, options.plan, !options.dry_run)
+                                              : choose_plan(options.plan, !options.dry_run);
   if (!plan) return failed(plan.error());
-  const std::uint64_t seed = plan->seed.value_or(Random::fresh_seed());
+  const std::uint64_t seed =
+      recorded ? options.plan.seed.value_or(recorded->info().seed) : plan->seed.value_or(Random::fresh_seed());
+  settings.seed = seed;
+  if (recorded) {
+    std::size_t left_out = 0;
+    auto schedule = replayed_schedule(*recorded, *plan, left_out);
+    if (!schedule) return failed(schedule.error());
+    if (left_out > 0)
+      log::warning("{} of the recorded faults begin after the load has ended, and are left out", left_out);
+    settings.schedule = std::move(*schedule);
+    settings.replay_of = recorded->path();
+  }
   if (options.dry_run) {
-    const auto commands = dry_run(*plan, seed);
+    const auto commands = dry_run(*plan, settings);
     if (!commands) return failed(commands.error());
     fmt::print("{}", log::redact(*commands));
     return ExitCode::pass;
   }
-  RunSettings settings;
-  settings.seed = seed;
   settings.lab = options.plan.lab;
   settings.out = options.out;
   settings.keep = options.keep;

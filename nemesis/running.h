@@ -1,0 +1,21 @@
+#pragma once
+// What the parts of the nemesis share: nemesis.cpp (the run), fault_life.cpp (one fault), dry_run.cpp.
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "nemesis/nemesis.h"
+
+namespace shaketable {
+
+struct Nemesis::Running {
+  std::unique_ptr<ActiveFault> fault;
+  FaultReport report;
+  Nanos end{0};
+};
+
+// A run's name as a word of iptables' comments and the name of a directory.
+std::string plain_name(std::string_view name);
+
+}  // namespace shaketable
