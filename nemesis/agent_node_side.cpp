@@ -331,6 +331,10 @@ Result<UndoOutcome> AgentNodeSide::undo(const NodeChange& change) {
   if (!undone) return tl::unexpected(undone.error());
   UndoOutcome outcome;
   outcome.gone = has_field(*undone, "gone");
+  outcome.gone_why = text_of(*undone, "gone");
+  const auto gone_at = agent::to_number(agent::field(*undone, "gone_at"));
+  const auto now = agent::to_number(agent::field(*undone, "raw"));
+  if (gone_at && now && *now > *gone_at) outcome.gone_for = Nanos(*now - *gone_at);
   outcome.missing = text_of(*undone, "missing");
   outcome.added = text_of(*undone, "added");
   outcome.note = text_of(*undone, "note");

@@ -78,7 +78,7 @@ void ChangeSet::undo(NodeFleet& fleet, const Clock& clock, FaultReport& report) 
       note("not undone: " + undone[k].error().message);
       continue;
     }
-    at.undone_at = ended[i];
+    at.undone_at = ended[i] - undone[k]->gone_for;
     if (!undone[k]->missing.empty()) {
       at.undone = Undone::failed;
       note("what was there before is gone: " + undone[k]->missing);
@@ -86,7 +86,8 @@ void ChangeSet::undo(NodeFleet& fleet, const Clock& clock, FaultReport& report) 
     }
     at.undone = Undone::verified;
     if (undone[k]->gone && at.applied == Applied::done)
-      note("the node had undone it by itself: its lease had run out, or its longest time");
+      note("the node had undone it by itself: " +
+           (undone[k]->gone_why.empty() ? "its lease had run out" : undone[k]->gone_why));
     if (!undone[k]->added.empty()) note("somebody else added meanwhile: " + undone[k]->added);
     if (!undone[k]->note.empty()) note(undone[k]->note);
   }

@@ -49,7 +49,7 @@ class Nemesis {
  public:
   // `cluster` should be the nemesis's own (see NodeFleet) and must outlive it.
   Nemesis(const Cluster& cluster, NemesisOptions options);
-  ~Nemesis();  // lets go of the nodes without healing: what is in force ends with its lease
+  ~Nemesis();  // lets go of the nodes without healing: what is in force is undone by their guards
   Nemesis(const Nemesis&) = delete;
   Nemesis& operator=(const Nemesis&) = delete;
 

@@ -72,9 +72,11 @@ struct NodeProof {
 };
 
 struct UndoOutcome {
-  bool gone = false;    // the node had undone it by itself
-  std::string missing;  // what was found before and is not there now; empty: all of it is
-  std::string added;    // what was not there before and is not ours
+  bool gone = false;     // the node had undone it by itself
+  std::string gone_why;  // as its guard said; empty: nobody knows any more
+  Nanos gone_for{0};     // so long before the answer; 0: nobody knows
+  std::string missing;   // what was found before and is not there now; empty: all of it is
+  std::string added;     // what was not there before and is not ours
   std::string note;
 };
 

@@ -13,37 +13,33 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "nemesis/agent/journal.h"
 #include "nemesis/agent/protocol.h"
 #include "nemesis/agent/system.h"
-#include "nemesis/agent/undo.h"
 
 namespace shaketable::agent {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Nanos kGuardNap = 100ms;
-constexpr Nanos kLockTimeout = 5s;
 constexpr int kReadyDescriptor = 3;
 
 std::string file(std::string_view name) {
   return std::string(kRunDirectory) + "/" + std::string(name);
 }
 
+}  // namespace
+
 std::string own_version() {
   const auto bytes = read_file("/proc/self/exe");
   return bytes ? hash_of(*bytes) : "";
 }
 
-Result<void> write_record(const std::string& version) {
+Result<void> write_guard_record(const std::string& version) {
   if (auto made = make_directory(std::string(kRunDirectory), 0700); !made) return made;
   const ProcessName own = own_name();
   return write_file(file("guard"), std::to_string(own.pid) + " " + std::to_string(own.start) + "\n" + version + "\n",
                     false);
 }
-
-}  // namespace
 
 std::optional<GuardRecord> guard_record() {
   const auto text = read_file(file("guard"));
@@ -139,51 +135,6 @@ void harden() {
   if (const int adjust = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); adjust >= 0) {
     if (write(adjust, "-1000", 5) != 5) (void)!write(adjust, "-500", 4);
     close(adjust);
-  }
-}
-
-int run_guard(int ready) {
-  for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGPIPE}) signal(number, SIG_IGN);
-  (void)!chdir("/");
-  umask(077);
-  harden();
-  const ProcessName own = own_name();
-  const std::string version = own_version();
-  const Journal journal;
-  Nanos end = lease_end().value_or(raw_now() + 10s);
-  if (auto written = write_record(version); !written) return 1;
-  if (ready >= 0) {
-    (void)!write(ready, "r", 1);
-    close(ready);
-  }
-  const std::string boot = boot_id();
-  for (int clean = 0;;) {
-    // One guard only: who finds another one alive goes.
-    const auto guard = living_guard();
-    if (guard && !(guard->process == own)) return 0;
-    if (!guard) (void)write_record(version).has_value();
-    end = lease_end().value_or(end);
-    if (raw_now() >= end) {
-      const ChangeLock lock(kLockTimeout);
-      // Renewed while we waited for the lock, or on a file that came back.
-      if (lease_end().value_or(end) > raw_now()) continue;
-      clean = undo_all(journal) ? clean + 1 : 0;
-      // Twice, so that what was being committed at that moment is not left behind.
-      if (clean >= 2) {
-        journal.tidy();
-        remove_tree(std::string(kRunDirectory));
-        return 0;
-      }
-    } else {
-      clean = 0;
-      for (const std::string& key : journal.keys()) {
-        const auto entry = journal.load(key);
-        if (!entry || entry->state == EntryState::undone || (entry->boot == boot && raw_now() < entry->limit)) continue;
-        const ChangeLock lock(kLockTimeout);
-        (void)undo_and_forget(journal, *entry);
-      }
-    }
-    sleep_until_raw(raw_now() + kGuardNap);
   }
 }
 

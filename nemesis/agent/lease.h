@@ -15,6 +15,8 @@ struct GuardRecord {
   ProcessName process;
   std::string version;  // hash of the program it runs; a guard of POSIX sh, of older versions, has none
 };
+std::string own_version();
+Result<void> write_guard_record(const std::string& version);  // this process is the guard
 std::optional<GuardRecord> guard_record();
 std::optional<GuardRecord> living_guard();
 
@@ -26,10 +28,6 @@ Result<void> set_lease(Nanos end);
 // once the guard has been seen at work.
 Result<void> start_guard(Nanos lease);
 void end_guard();
-
-// The guard itself: `shaketable-agent guard`. Ends when the lease has run out and all is undone, or when another guard
-// has taken its place. `ready`: where it says that it is at work; -1: nowhere.
-int run_guard(int ready);
 
 // Makes this process hard to kill by accident: memory locked, out of the OOM killer's sight, first at the CPU.
 void harden();

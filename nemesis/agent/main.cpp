@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "nemesis/agent/lease.h"
+#include "nemesis/agent/guard.h"
 #include "nemesis/agent/serve.h"
 #include "nemesis/agent/undo.h"
 

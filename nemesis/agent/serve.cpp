@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "nemesis/agent/facts.h"
+#include "nemesis/agent/guard.h"
 #include "nemesis/agent/lease.h"
 #include "nemesis/agent/peers.h"
 #include "nemesis/agent/system.h"
@@ -53,6 +54,13 @@ Fields told(const Undone& undone) {
   if (!undone.added.empty()) out.emplace_back("added", undone.added);
   if (!undone.note.empty()) out.emplace_back("note", undone.note);
   return out;
+}
+
+// The node has undone it by itself; if the guard has said why and when, that too.
+void tell_gone(const std::string& key, Fields& out) {
+  const auto undone = self_undone(key);
+  out.emplace_back("gone", undone ? undone->why : "");
+  if (undone) out.emplace_back("gone_at", number(undone->at));
 }
 
 Fields healed_fields(const Healed& healed) {
@@ -149,7 +157,8 @@ Result<Fields> Server::renew(const Fields& asked) {
   const bool guarded = living_guard().has_value();
   if (guarded && !late) {
     if (auto set = set_lease(raw_now() + *lease); !set) return Failure(set.error());
-    return Fields();
+    const auto undone = untold_of_guard();
+    return undone.empty() ? Fields() : Fields{{"remark", joined(undone, "; ")}};
   }
   if (auto started = start_guard(*lease); !started) return Failure(started.error());
   return Fields{{"remark", guarded ? "the lease had run out; it was taken again"
@@ -189,6 +198,7 @@ Result<Fields> Server::arm(const Fields& asked) {
   change.entry.limit = raw_now() + *limit;
   for (const auto& [name, value] : asked)
     if (name.starts_with("arg.")) change.entry.fields.emplace_back(name.substr(4), value);
+  set_owner(change.entry);
   note_running(change.entry);
   if (auto looked = kind->look(change.entry); !looked) return Failure(looked.error());
   // Before anything is made ready: some kinds prepare on the node itself. And again if they found more to keep.
@@ -281,7 +291,12 @@ Result<Fields> Server::undo(const Fields& asked) {
   if (!entry) {
     // No journal: it was never written, and nothing was changed, or the guard has undone it. Rules are looked for all
     // the same, since they can be known by their number.
-    if (field(asked, "kind") != "firewall") return Fields{{"gone", "yes"}, {"raw", number(raw_now())}};
+    if (field(asked, "kind") != "firewall") {
+      Fields out;
+      tell_gone(*key, out);
+      out.emplace_back("raw", number(raw_now()));
+      return out;
+    }
     entry.emplace();
     entry->key = *key;
     entry->kind = field(asked, "kind");
@@ -304,7 +319,7 @@ Result<Fields> Server::undo(const Fields& asked) {
     (void)journal_.save(*entry, false).has_value();
   }
   Fields out = told(*undone);
-  if (gone) out.emplace_back("gone", "yes");
+  if (gone) tell_gone(*key, out);
   out.emplace_back("raw", number(raw_now()));
   return out;
 }

@@ -57,6 +57,7 @@ struct Controller {
     waitpid(pid, nullptr, 0);
     pid = 0;
   }
+  void stand_still() const { ::kill(pid, SIGSTOP); }
   ~Controller() {
     kill_it();
     std::fclose(said);
@@ -439,25 +440,75 @@ TEST_CASE("a journal that was damaged: the rules go all the same but the node is
   CHECK(lab.traces().empty());
 }
 
-TEST_CASE("an agent that is killed is started again while the fault stays in force") {
+TEST_CASE("agent killed or SSH cut: its node undoes it at once and the run says so and goes on") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
-  Cluster cluster = lab.connect();
-  Nemesis nemesis(cluster, lab_options(kLease));
-  const auto schedule = one_partition("halves", 60s);
-  REQUIRE(nemesis.prepare(schedule).has_value());
-  KeptLog log;
-  SteadyClock clock;
-  std::jthread thread([&](std::stop_token stop) { (void)nemesis.run(schedule, clock, clock.now(), log, stop); });
-  REQUIRE(log.wait_until_applied(20s));
+  const std::string how = GENERATE("agent", "session");
+  INFO(how);
+  // Far longer than the test: what ends sooner has not ended with its lease.
+  AtWork work(lab, lab_options(60s), one_partition("halves", 120s));
+  work.applied();
+  const std::string guard = lab.run(0, "cat /run/shaketable-nemesis/guard");
+  if (how == "agent")
+    lab.run(0, kKillAgents);
+  else  // sshd's process for the nemesis's connection: the agent's parent
+    lab.run(
+        0, "for p in $(pgrep -f '^/var/lib/shaketable/shaketable-agent serve'); do kill -KILL $(ps -o ppid= $p); done");
+  CHECK(eventually([&] { return lab.rules(0).find("SHAKETABLE") == std::string::npos; }, 20s));
+  CHECK(lab.run(0, "cat /run/shaketable-nemesis/guard") == guard);
+  CHECK(lab.run(0, "ls /var/lib/shaketable/node 2>/dev/null; true") == "");
+  CHECK(lab.rules(1).find("SHAKETABLE") != std::string::npos);
+  const FaultReport report = work.stop();
+  REQUIRE(report.nodes.front().node == "n1");
+  INFO(report.nodes.front().notes);
+  CHECK(report.nodes.front().notes.find("the agent that made it had ended") != std::string::npos);
+  CHECK_FALSE(report.nodes.front().bit.has_value());
+  REQUIRE(report.nodes.front().undone_at.has_value());
+  CHECK(*report.nodes.front().undone_at < *report.nodes.back().undone_at);
+}
+
+TEST_CASE("an agent that was killed is started again and the run says what its guard did") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  AtWork work(lab, lab_options(kLease), one_partition("halves", 120s));
+  work.applied();
   lab.run(0, kKillAgents);
-  std::this_thread::sleep_for(kLease + 2s);
+  // A renewal comes every third of the lease.
+  CHECK(eventually([&] { return lab.try_run(0, "pgrep -f '^/var/lib/shaketable/shaketable-agent serve'").succeeded(); },
+                   20s));
+  CHECK(eventually([&] { return lab.run(0, "cat /run/shaketable-nemesis/undone").find(" told ") != std::string::npos; },
+                   20s));
+  const FaultReport report = work.stop();
+  INFO(report.notes);
+  CHECK(report.notes.find("node n1: fault lab-test.1 was undone by the guard: the agent that made it had ended") !=
+        std::string::npos);
+}
+
+TEST_CASE("guard and agent killed together and the controller too: heal cleans") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  Controller controller(lab.name());
+  REQUIRE(controller.applied());
+  controller.stand_still();
+  lab.run(0, "pkill -KILL -f '^shaketable-agent guard|^/var/lib/shaketable/shaketable-agent serve'");
+  controller.kill_it();
+  CHECK(eventually([&] { return lab.traces(1).empty(); }, kLease + 20s));
   CHECK(lab.rules(0).find("SHAKETABLE") != std::string::npos);
-  thread.request_stop();
-  thread.join();
-  CHECK(log.last().undone == Undone::verified);
-  require_clean(nemesis.heal_all());
-  CHECK(lab.traces().empty());
+  Cluster cluster = lab.connect();
+  const auto healed = heal(cluster);
+  require_clean(healed);
+  CHECK_FALSE(healed.front().undone.empty());
+  CHECK(lab.traces() == "");
+}
+
+TEST_CASE("a controller that stands still: the lease runs out and its nodes are clean") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  Controller controller(lab.name());
+  REQUIRE(controller.applied());
+  controller.stand_still();
+  CHECK(eventually([&] { return lab.traces().empty(); }, kLease + 2s));
+  CHECK(lab.try_run(0, "pgrep -f '^/var/lib/shaketable/shaketable-agent serve'").succeeded());
 }
 
 TEST_CASE("by hand on a node: status and heal") {

@@ -301,6 +301,15 @@ FaultReport AtWork::stop() {
   return report;
 }
 
+bool eventually(const std::function<bool()>& holds, Nanos patience) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  do {
+    if (holds()) return true;
+    std::this_thread::sleep_for(100ms);
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
 std::int64_t number(const NodeReport& node, const std::string& name) {
   for (const auto& [key, value] : node.proof)
     if (key == name && std::holds_alternative<std::int64_t>(value)) return std::get<std::int64_t>(value);

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -108,6 +109,8 @@ struct AtWork {
   Result<void> ended;
   std::jthread thread;
 };
+// Looks every 100 ms until it holds; false when the patience is over.
+bool eventually(const std::function<bool()>& holds, Nanos patience);
 // Of a proof; -1 when it is not there.
 std::int64_t number(const NodeReport& node, const std::string& name);
 
