@@ -4,11 +4,13 @@
 #include "workloads/clients/mariadb.h"
 #include "workloads/clients/memory.h"
 #include "workloads/clients/postgres.h"
+#include "workloads/clients/redis.h"
 
 namespace shaketable {
 
 const std::vector<ClientInfo>& clients() {
-  static const std::vector<ClientInfo> all{etcd_client(), mariadb_client(), memory_client(), postgres_client()};
+  static const std::vector<ClientInfo> all{etcd_client(), mariadb_client(), memory_client(), postgres_client(),
+                                           redis_client()};
   return all;
 }
 
