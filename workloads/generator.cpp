@@ -238,8 +238,12 @@ class UntilOk final : public Generator {
 class PerKey final : public Generator {
  public:
   PerKey(std::size_t active, std::uint64_t operations_per_key, std::function<GeneratorPtr(std::int64_t)> make,
-         std::shared_ptr<KeyCount> count)
-      : operations_per_key_(operations_per_key), make_(std::move(make)), count_(std::move(count)), keys_(active) {
+         std::shared_ptr<KeyCount> count, KeyPicker picker)
+      : operations_per_key_(operations_per_key),
+        make_(std::move(make)),
+        count_(std::move(count)),
+        picker_(std::move(picker)),
+        keys_(active) {
     for (Key& key : keys_) renew(key);
   }
 
@@ -247,7 +251,7 @@ class PerKey final : public Generator {
     // A key whose generator has nothing more gives way to a new one; several new ones in a row without anything would
     // be a generator that never has anything.
     for (int attempt = 0; attempt < 8; ++attempt) {
-      Key& key = keys_[context.random.below(keys_.size())];
+      Key& key = keys_[picker_.pick(context.random, keys_.size())];
       Turn turn = key.generator->next(context);
       if (turn.kind == Turn::Kind::wait) return turn;
       const std::int64_t number = key.number;
@@ -274,6 +278,7 @@ class PerKey final : public Generator {
   const std::uint64_t operations_per_key_;
   std::function<GeneratorPtr(std::int64_t)> make_;
   std::shared_ptr<KeyCount> count_;
+  KeyPicker picker_;
   std::vector<Key> keys_;
 };
 
@@ -316,8 +321,9 @@ GeneratorPtr until_ok(std::function<std::vector<Invocation>()> list, int attempt
 }
 
 GeneratorPtr per_key(std::size_t active, std::uint64_t operations_per_key,
-                     std::function<GeneratorPtr(std::int64_t)> make, std::shared_ptr<KeyCount> count) {
-  return std::make_unique<PerKey>(active, operations_per_key, std::move(make), std::move(count));
+                     std::function<GeneratorPtr(std::int64_t)> make, std::shared_ptr<KeyCount> count,
+                     KeyPicker picker) {
+  return std::make_unique<PerKey>(active, operations_per_key, std::move(make), std::move(count), std::move(picker));
 }
 
 }  // namespace shaketable

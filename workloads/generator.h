@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "history/operation.h"
+#include "workloads/keys.h"
 
 namespace shaketable {
 
@@ -92,9 +93,10 @@ struct KeyCount {
   std::int64_t used = 0;
 };
 // Lifts generators of single objects to [key value] operations (jepsen.independent): `active` keys at once, each
-// operation on one of them at random, `operations_per_key` on each, then a new key in its place. `count` is shared with
-// whoever wants to know which keys there were.
+// operation on one of them as `picker` draws it, `operations_per_key` on each, then a new key in its place. `count` is
+// shared with whoever wants to know which keys there were.
 GeneratorPtr per_key(std::size_t active, std::uint64_t operations_per_key,
-                     std::function<GeneratorPtr(std::int64_t key)> make, std::shared_ptr<KeyCount> count);
+                     std::function<GeneratorPtr(std::int64_t key)> make, std::shared_ptr<KeyCount> count,
+                     KeyPicker picker = {});
 
 }  // namespace shaketable

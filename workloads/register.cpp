@@ -1,43 +1,42 @@
-#include "workloads/register.h"
+// Reads, writes and compare-and-sets on many registers, each judged by itself for linearizability. Values are tuples:
+// read [k nil] (ok: [k v]), write [k v], cas [k [old new]]. A register starts as nil.
 
-#include <fmt/format.h>
-
-#include <array>
+#include "workloads/builtin.h"
+#include "workloads/final_reads.h"
+#include "workloads/keys.h"
+#include "workloads/specs.h"
 
 namespace shaketable {
 namespace {
-
-constexpr int kFinalAttempts = 5;
-constexpr Nanos kFinalPause = std::chrono::milliseconds(200);
 
 // The operations on one register. With `values` of 0 every write is of a value never written before, which makes a
 // stale read certain to be seen as one; a compare-and-set then expects one of the last few values handed out for the
 // key, since it would never meet one drawn at random.
 class RegisterOperations {
  public:
-  explicit RegisterOperations(std::int64_t values) : values_(values) {}
+  RegisterOperations(std::int64_t values, std::uint64_t bytes) : values_(values), bytes_(bytes) {}
 
-  std::int64_t fresh(Context& context) {
-    if (values_ > 0) return static_cast<std::int64_t>(context.random.below(static_cast<std::uint64_t>(values_)));
-    const std::int64_t value = ++last_;
-    return value;
-  }
+  Value fresh(Context& context) { return sized_value(values_ > 0 ? drawn(context) : ++last_, bytes_); }
 
   Value expected(Context& context) {
-    if (values_ > 0) return static_cast<std::int64_t>(context.random.below(static_cast<std::uint64_t>(values_)));
-    const std::int64_t back = static_cast<std::int64_t>(context.random.below(3));
-    const std::int64_t value = last_ - back;
-    return value > 0 ? Value(value) : Value();
+    if (values_ > 0) return sized_value(drawn(context), bytes_);
+    const std::int64_t value = last_ - static_cast<std::int64_t>(context.random.below(3));
+    return value > 0 ? sized_value(value, bytes_) : Value();
   }
 
  private:
+  std::int64_t drawn(Context& context) const {
+    return static_cast<std::int64_t>(context.random.below(static_cast<std::uint64_t>(values_)));
+  }
+
   const std::int64_t values_;
+  const std::uint64_t bytes_;
   std::int64_t last_ = 0;
 };
 
-GeneratorPtr operations_on_one(std::int64_t values, const Weights& weights) {
+GeneratorPtr operations_on_one(std::int64_t values, std::uint64_t bytes, const Weights& weights) {
   static const Name read("read"), write("write"), cas("cas");
-  auto operations = std::make_shared<RegisterOperations>(values);
+  auto operations = std::make_shared<RegisterOperations>(values, bytes);
   std::vector<std::pair<double, GeneratorPtr>> choices;
   for (const auto& [name, weight] : weights) {
     if (name == "read") choices.emplace_back(weight, repeat([](Context&) { return Invocation{read, Value()}; }));
@@ -65,15 +64,11 @@ Result<Workload> make_register(const Parameters& parameters, std::size_t /*worke
   workload.main = per_key(
       static_cast<std::size_t>(parameters.integer("keys")),
       static_cast<std::uint64_t>(parameters.integer("ops_per_key")),
-      [values, weights](std::int64_t) { return operations_on_one(values, weights); }, count);
-  workload.final = until_ok(
-      [count] {
-        std::vector<Invocation> reads;
-        for (std::int64_t key = 0; key < count->used; ++key)
-          reads.push_back({Name("read"), Value::list({key, nullptr})});
-        return reads;
+      [values, bytes = parameters.size("value_bytes"), weights](std::int64_t) {
+        return operations_on_one(values, bytes, weights);
       },
-      kFinalAttempts, kFinalPause);
+      count, key_picker(parameters));
+  workload.final = read_all_registers(count);
   workload.checks = {{"linearizable", {{"model", std::string("cas-register")}, {"keyed", true}}}};
   return workload;
 }
@@ -81,33 +76,18 @@ Result<Workload> make_register(const Parameters& parameters, std::size_t /*worke
 }  // namespace
 
 WorkloadInfo register_workload() {
-  const auto count = [](std::string name, std::string about, std::int64_t value, double minimum, double maximum) {
-    ParameterSpec spec;
-    spec.name = std::move(name);
-    spec.type = ParameterType::integer;
-    spec.about = std::move(about);
-    spec.fallback = std::to_string(value);
-    spec.value = value;
-    spec.minimum = minimum;
-    spec.maximum = maximum;
-    return spec;
-  };
-  ParameterSpec weights;
-  weights.name = "mix";
-  weights.type = ParameterType::weights;
-  weights.about = "how often each operation is drawn";
-  weights.fallback = "{read: 2, write: 1, cas: 1}";
-  weights.value = Weights{{"read", 2}, {"write", 1}, {"cas", 1}};
-  weights.choices = {"read", "write", "cas"};
   WorkloadInfo info;
   info.name = "register";
   info.about =
       "reads, writes and compare-and-sets on many registers; judged for linearizability, each register by itself";
   info.parameters = {
-      count("keys", "registers in use at once", 10, 1, 1'000'000),
-      count("ops_per_key", "operations on a register before a new one takes its place", 200, 1, 1e9),
-      count("values", "how many different values are written; 0: every write has a value of its own", 0, 0, 1e9),
-      weights};
+      spec::integer("keys", "registers in use at once", 10, 1, 1'000'000),
+      spec::integer("ops_per_key", "operations on a register before a new one takes its place", 200, 1, 1e9),
+      spec::integer("values", "how many different values are written; 0: every write has a value of its own", 0, 0,
+                    1e9),
+      spec::weights("mix", "how often each operation is drawn", {{"read", 2}, {"write", 1}, {"cas", 1}}),
+      value_bytes_parameter()};
+  for (ParameterSpec& spec : key_parameters()) info.parameters.push_back(std::move(spec));
   info.interface = "register";
   info.make = make_register;
   return info;

@@ -59,6 +59,14 @@ ParameterSpec duration(std::string name, std::string about, Nanos value) {
   return spec;
 }
 
+ParameterSpec duration_range(std::string name, std::string about, DurationRange value) {
+  ParameterSpec spec =
+      described(std::move(name), ParameterType::duration_range, std::move(about),
+                fmt::format("[{}, {}]", format_duration(value.low), format_duration(value.high)), value);
+  spec.minimum = 0;
+  return spec;
+}
+
 ParameterSpec choice(std::string name, std::string about, std::vector<std::string> choices, std::string value) {
   ParameterSpec spec = text(std::move(name), std::move(about), std::move(value));
   spec.type = ParameterType::choice;

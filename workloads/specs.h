@@ -15,6 +15,7 @@ ParameterSpec share(std::string name, std::string about, double value = 0);  // 
 ParameterSpec flag(std::string name, std::string about, bool value);
 ParameterSpec text(std::string name, std::string about, std::string value);
 ParameterSpec duration(std::string name, std::string about, Nanos value);  // 0 or longer
+ParameterSpec duration_range(std::string name, std::string about, DurationRange value);
 ParameterSpec choice(std::string name, std::string about, std::vector<std::string> choices, std::string value);
 ParameterSpec weights(std::string name, std::string about, Weights value);  // of the names in `value`
 ParameterSpec choice_list(std::string name, std::string about, std::vector<std::string> choices,

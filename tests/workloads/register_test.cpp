@@ -1,4 +1,4 @@
-#include "workloads/register.h"
+#include "workloads/builtin.h"
 
 #include <catch2/catch.hpp>
 #include <map>

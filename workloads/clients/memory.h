@@ -1,6 +1,6 @@
 #pragma once
-// Registers in this process's memory, for tests and benchmarks: linearizable, unless told otherwise. Functions: read,
-// write, cas on [key value] tuples. Never touches the network.
+// Every interface in this process's memory, for tests and benchmarks: correct and linearizable, unless told otherwise.
+// Never touches the network.
 
 #include <memory>
 
@@ -9,9 +9,9 @@
 namespace shaketable {
 
 // Options: `latency` (how long an operation takes), `fail` and `lose` (shares of operations that fail before they
-// happen, or whose answer is lost: info, whether it happened or not), `stale_reads` (the share of reads that see the
-// value before the last one: a planted violation), `seed` (of those choices). Clients whose settings name the same run
-// share their registers, for as long as one of them exists.
+// happen, or whose answer is lost: info, whether it happened or not), `bug` and `bug_share` (a planted violation),
+// `seed` (of those choices). Clients whose settings name the same run and interface share their data, for the life of
+// the program. Without an interface they are registers.
 ClientInfo memory_client();
 
 }  // namespace shaketable
