@@ -22,7 +22,7 @@ struct Case {
   std::string workload;
   Set parameters;
   std::string bug;  // that it must find; empty: a second setting, to be valid
-  double bug_share = 0.02;
+  double bug_share = 0.1;
 };
 
 std::vector<Judgement> shake(const std::string& name, const Set& set, const std::string& bug, double bug_share,
@@ -120,8 +120,8 @@ const std::vector<Case>& cases() {
       {"bank", {{"distribution", std::string("hotspot")}}, "torn-read"},
       {"queue", {}, "lost-element", 0.1},
       {"queue", {{"exactly_once", true}, {"dequeues", 0.6}}, "repeated-element"},
-      {"lock", {{"hold", DurationRange{Nanos(0), std::chrono::microseconds(300)}}}, "double-grant", 0.1},
-      {"lock", {{"hold", DurationRange{}}, {"locks", std::int64_t{3}}}, "repeated-token"},
+      {"lock", {{"hold", DurationRange{Nanos(0), std::chrono::microseconds(300)}}}, "double-grant", 0.5},
+      {"lock", {{"hold", DurationRange{}}}, "repeated-token", 0.3},
       {"unique-ids", {}, "repeated-id"},
   };
   return all;
