@@ -95,7 +95,11 @@ arrived() {
 failed=
 for id in $all; do
   state_of "${id%:*}" "${id#*:}"
-  [ $state = gone ] || kill -s $signal "${id%:*}" || failed=yes
+  [ $state = gone ] && continue
+  kill -s $signal "${id%:*}" && continue
+  # Of a server and its children, some end by themselves when the first is killed.
+  state_of "${id%:*}" "${id#*:}"
+  [ $state = gone ] || failed=yes
 done
 round=0
 while :; do
