@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "base/duration.h"
 #include "base/text.h"
@@ -22,6 +23,7 @@ constexpr Nanos kStartTimeout = 20s;
 constexpr Nanos kCallTimeout = 30s;
 constexpr Nanos kHealTimeout = 120s;
 constexpr int kClockSamples = 5;
+constexpr int kTimeOfDaySamples = 3;
 // Where a full disk has no room for the program.
 constexpr const char* kSpareProgram = "/dev/shm/shaketable-agent";
 
@@ -259,6 +261,21 @@ Result<void> AgentNodeSide::look(const NodeChange& change) {
   auto looked = call("look", std::move(fields), kCallTimeout);
   if (!looked) return tl::unexpected(looked.error());
   return {};
+}
+
+Result<ClockSample> AgentNodeSide::read_clock(const Clock& clock, Nanos timeout) {
+  if (!shell_) return infrastructure("no agent is at the other end");
+  std::optional<ClockSample> best;
+  for (int i = 0; i < kTimeOfDaySamples; ++i) {
+    const Nanos asked = clock.now();
+    const auto told = exchange("time", {}, timeout);
+    const Nanos answered = clock.now();
+    if (!told) return tl::unexpected(told.error());
+    const auto real = agent::to_number(agent::field(*told, "real"));
+    if (!real) return infrastructure("the agent does not tell its time of day");
+    if (!best || answered - asked < best->answered - best->asked) best = {asked, answered, *real};
+  }
+  return *best;
 }
 
 Result<void> AgentNodeSide::arm(const NodeChange& change, Nanos lease) {

@@ -23,6 +23,7 @@ class AgentNodeSide final : public NodeSide {
   Result<void> start_guard(Nanos lease) override;
   Result<std::string> renew(Nanos lease) override;
   Result<void> look(const NodeChange& change) override;
+  Result<ClockSample> read_clock(const Clock& clock, Nanos timeout) override;
   Result<void> arm(const NodeChange& change, Nanos lease) override;
   Result<void> commit(const NodeChange& change, std::chrono::steady_clock::time_point start, const Clock& clock,
                       CommitTimes& times) override;

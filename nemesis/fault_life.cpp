@@ -30,6 +30,8 @@ void add_note(std::string& notes, std::string_view text) {
 }  // namespace
 
 void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos start, FaultLog& log) {
+  // What nodes are asked beside this would delay the moment at which all of them act.
+  const ClockWatch::Pause alone(clock_watch_.get());
   auto running = std::make_unique<Running>();
   running->end = start + scheduled.at + scheduled.lasts;
   FaultReport& report = running->report;

@@ -133,6 +133,11 @@ void Nemesis::keep_leases(std::stop_token stop) {
     if (last.valid()) last.wait();
 }
 
+void Nemesis::watch_clocks(const Clock& clock, std::function<void(const ClockReading&)> log, Nanos period) {
+  clock_watch_ =
+      std::make_unique<ClockWatch>(fleet_, clock, std::move(log), period, std::max<Nanos>(options_.lease / 2, 1s));
+}
+
 Result<void> Nemesis::confirm_control_path(const std::vector<std::size_t>& nodes) {
   std::vector<std::future<std::string>> trials;
   std::vector<std::size_t> tried;

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "cluster/node.h"
 #include "cluster/system.h"
+#include "nemesis/clock_watch.h"
 #include "nemesis/fault.h"
 #include "nemesis/fault_log.h"
 #include "nemesis/fleet.h"
@@ -63,6 +64,10 @@ class Nemesis {
   Result<void> run(const std::vector<ScheduledFault>& schedule, Clock& clock, Nanos start, FaultLog& log,
                    std::stop_token stop);
 
+  // From now on, until this goes, every node's clock is measured once a `period` of real time (clock_watch.h); `clock`
+  // is the run's. After prepare().
+  void watch_clocks(const Clock& clock, std::function<void(const ClockReading&)> log, Nanos period);
+
   // Ends leases and guards, undoes whatever is there and reads back. In the cluster's order. May be called at any
   // time, again too, prepare() or not.
   std::vector<NodeCleanliness> heal_all();
@@ -88,6 +93,7 @@ class Nemesis {
   std::string active_;                       // guarded by mutex_
   std::vector<std::string> keeper_remarks_;  // guarded by mutex_
   std::jthread keeper_;
+  std::unique_ptr<ClockWatch> clock_watch_;
 };
 
 // Undoes every fault on every node, without any knowledge of the run that made it. Connects if need be; a node that

@@ -50,6 +50,12 @@ struct NodeChange {
   Nanos limit{0};           // the node undoes it after this, whatever is renewed
 };
 
+// What a node's time of day was at some moment between the two, which are on the run's clock.
+struct ClockSample {
+  Nanos asked{0}, answered{0};
+  std::int64_t node_wall_ns = 0;  // since 1970
+};
+
 struct CommitTimes {
   Nanos earliest{0}, latest{0};                       // on the run's clock; the change lies between the two
   std::optional<std::int64_t> node_begun, node_done;  // on the node's raw clock
@@ -97,6 +103,11 @@ class NodeSide {
 
   // Whether such a change could be made here and now; changes nothing. Errors say why not.
   virtual Result<void> look(const NodeChange& change) = 0;
+
+  // The node's time of day: of a few questions the one that was answered fastest. Puts nothing in place: an error when
+  // the node's side is not there.
+  virtual Result<ClockSample> read_clock(const Clock& clock, Nanos timeout) = 0;
+
   // Journal on disk, programs started and waiting. An error: nothing has changed and nothing is waiting.
   virtual Result<void> arm(const NodeChange& change, Nanos lease) = 0;
   // Changes the node at `start`, on the node's clock as it was compared with ours when the change was armed; at once if

@@ -32,6 +32,7 @@ namespace {
 
 constexpr std::size_t kLogLimitBytes = 64 << 20;              // of each file of the system's, from its end
 constexpr Nanos kFinalReadsLimit = std::chrono::seconds(60);  // reads that get no answer end with the limit
+constexpr Nanos kClockPeriod = std::chrono::seconds(1);       // between two looks at a node's time of day
 constexpr int kClientAttempts = 3;
 constexpr Nanos kClientSetupLimit = std::chrono::seconds(30);
 constexpr Nanos kBetweenClientAttempts = std::chrono::milliseconds(300);
@@ -168,6 +169,16 @@ class Run {
     for (const NodeCleanliness& node : ready->leftovers)
       log::warning("node {}: undone, from an older run: {}", node.node, join(node.undone));
     for (const std::string& remark : ready->remarks) log::info("{}", remark);
+
+    nemesis_->watch_clocks(
+        *clock_,
+        [this](const ClockReading& reading) {
+          const ClockOffsetRecord record{reading.time.count(), reading.node, reading.offset.count(),
+                                         reading.uncertainty.count()};
+          if (const auto kept = recorder_->record(record); !kept)
+            log::debug("the clock of {} is not in the history: {}", reading.node, kept.error().message);
+        },
+        kClockPeriod);
 
     if (plan_.cluster.managed) {
       log::info("starting {} on {}", plan_.system.name, join(cluster_->names()));

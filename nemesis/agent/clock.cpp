@@ -31,25 +31,6 @@ std::int64_t nanoseconds(clockid_t clock) {
   return now.tv_sec * kSecond + now.tv_nsec;
 }
 
-struct Moment {
-  std::int64_t raw, real;
-};
-
-// Both clocks at one moment: of several tries the one that was over fastest.
-Moment look_at_both() {
-  Moment best{};
-  std::int64_t shortest = INT64_MAX;
-  for (int i = 0; i < 7; ++i) {
-    const std::int64_t before = nanoseconds(CLOCK_MONOTONIC_RAW);
-    const std::int64_t real = nanoseconds(CLOCK_REALTIME);
-    const std::int64_t after = nanoseconds(CLOCK_MONOTONIC_RAW);
-    if (after - before >= shortest) continue;
-    shortest = after - before;
-    best = {before + (after - before) / 2, real};
-  }
-  return best;
-}
-
 Result<void> set_real(std::int64_t nanoseconds_since_epoch) {
   const timespec to{nanoseconds_since_epoch / kSecond, nanoseconds_since_epoch % kSecond};
   if (clock_settime(CLOCK_REALTIME, &to) != 0) return failure("cannot set the clock", errno);
@@ -112,10 +93,10 @@ Rate rate_found(const Entry& entry) {
 }
 
 // How far the time of day is from where it would be had nobody touched it.
-std::int64_t away(const Entry& entry, const Moment& now) {
-  const std::int64_t elapsed = now.raw - number(entry, "raw");
+std::int64_t away(const Entry& entry, const TimeOfDay& now) {
+  const std::int64_t elapsed = now.raw_ns - number(entry, "raw");
   const auto bent = static_cast<std::int64_t>(static_cast<double>(elapsed) * rate_found(entry).ppm() / 1e6);
-  return now.real - (number(entry, "real") + elapsed + bent);
+  return now.real_ns - (number(entry, "real") + elapsed + bent);
 }
 
 bool is_drift(const Entry& entry) {
@@ -164,13 +145,13 @@ Result<void> ClockShift::look(Entry& entry) const {
   }
   const auto rate = read_rate();
   if (!rate) return Failure(rate.error());
-  const Moment now = look_at_both();
-  if (!is_drift(entry) && now.real + number(entry, "offset") < 0)
+  const TimeOfDay now = look_at_clocks();
+  if (!is_drift(entry) && now.real_ns + number(entry, "offset") < 0)
     return infrastructure("the clock would be before 1970");
   set_field(entry.fields, "tick", std::to_string(rate->tick));
   set_field(entry.fields, "freq", std::to_string(rate->freq));
-  set_field(entry.fields, "raw", std::to_string(now.raw));
-  set_field(entry.fields, "real", std::to_string(now.real));
+  set_field(entry.fields, "raw", std::to_string(now.raw_ns));
+  set_field(entry.fields, "real", std::to_string(now.real_ns));
   set_field(entry.fields, "services", to_text(time_services()));
   return {};
 }
@@ -180,7 +161,7 @@ Result<std::unique_ptr<Armed>> ClockShift::arm(Entry& entry) const {
 }
 
 Fields ClockShift::prove(const Entry& entry) const {
-  const Moment now = look_at_both();
+  const TimeOfDay now = look_at_clocks();
   const std::int64_t offset = away(entry, now);
   std::int64_t wanted = number(entry, "offset");
   bool bit = std::abs(offset - wanted) < std::max<std::int64_t>(kNear, std::abs(wanted) / 20);
@@ -188,7 +169,7 @@ Fields ClockShift::prove(const Entry& entry) const {
   if (is_drift(entry)) {
     // Counted from the look, a little before the change; a clock read in between costs some accuracy. Half of what was
     // asked, with the right sign, is no accident.
-    const std::int64_t elapsed = now.raw - number(entry, "raw");
+    const std::int64_t elapsed = now.raw_ns - number(entry, "raw");
     wanted = static_cast<std::int64_t>(static_cast<double>(elapsed) * static_cast<double>(number(entry, "ppm")) / 1e6);
     bit = wanted != 0 && (offset < 0) == (wanted < 0) && std::abs(offset) > std::abs(wanted) / 2;
     if (elapsed > 0)
@@ -217,11 +198,11 @@ Result<Undone> ClockShift::undo(const Entry& entry) const {
     if (!rate->is(rate_found(entry))) return infrastructure("the clock's rate is not what was found");
   }
   for (int attempt = 0; attempt < 3; ++attempt) {
-    const std::int64_t off = away(entry, look_at_both());
+    const std::int64_t off = away(entry, look_at_clocks());
     if (std::abs(off) < 1'000'000) break;
     if (auto stepped = step(-off); !stepped) return Failure(stepped.error());
   }
-  if (const std::int64_t off = away(entry, look_at_both()); std::abs(off) > kNear)
+  if (const std::int64_t off = away(entry, look_at_clocks()); std::abs(off) > kNear)
     return infrastructure("the clock is " + std::to_string(off / 1'000'000) + " ms from where it should be");
   // Last: a service that goes on must find the clock as it left it.
   for (const ProcessName& service : to_processes(field(entry.fields, "services")))

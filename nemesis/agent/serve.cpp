@@ -121,7 +121,10 @@ Message Server::answer(const Message& request) {
 
 Result<Fields> Server::act(const Message& request) {
   const Fields& asked = request.fields;
-  if (request.word == "time") return Fields{{"raw", number(raw_now())}};
+  if (request.word == "time") {
+    const TimeOfDay now = look_at_clocks();
+    return Fields{{"raw", std::to_string(now.raw_ns)}, {"real", std::to_string(now.real_ns)}};
+  }
   if (request.word == "facts") return facts();
   if (request.word == "renew") return renew(asked);
   if (request.word == "look") return look(asked);

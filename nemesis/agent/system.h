@@ -1,6 +1,7 @@
 #pragma once
 // The node as the agent sees it: its clock, files that outlive a crash, the lock between the agent and its guard.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,11 @@ namespace shaketable::agent {
 // is suspended.
 Nanos raw_now();
 void sleep_until_raw(Nanos moment);
+// The raw clock and the time of day at one moment: of several looks the one that was over fastest.
+struct TimeOfDay {
+  std::int64_t raw_ns = 0, real_ns = 0;  // real: since 1970
+};
+TimeOfDay look_at_clocks();
 std::string boot_id();
 
 std::string error_text(int number);  // of errno

@@ -122,6 +122,9 @@ Result<Outcome> read_outcome(const RunFile& file) {
   const auto faults = file.faults();
   if (!faults) return Failure(faults.error());
   outcome.faults = count_faults(*faults);
+  const auto offsets = file.clock_offsets();
+  if (!offsets) return Failure(offsets.error());
+  outcome.clocks = clock_report(*offsets, *faults);
   if (const auto text = file.meta(kMetaUncleanNodes)) {
     const auto nodes = parse_json(*text);
     if (!nodes || nodes->kind() != Value::Kind::map)
@@ -246,6 +249,9 @@ std::string outcome_text(const Outcome& outcome) {
     out += "  NODES NOT PROVED CLEAN (do not use them before `shaketable heal` says so):\n";
     for (const auto& [node, why] : outcome.unclean_nodes) out += fmt::format("    {}: {}\n", node, why);
   }
+  for (const StrayClock& stray : outcome.clocks.strayed) out += fmt::format("  clock: {}\n", stray_text(stray));
+  if (outcome.clocks.all_alike)
+    out += "  clock: the nodes agree with each other, so it may be the controller's clock that is wrong\n";
   if (!outcome.infrastructure.empty()) out += fmt::format("  infrastructure failed: {}\n", outcome.infrastructure);
   if (outcome.interrupted) out += "  interrupted: the load was ended early\n";
   for (const std::string& note : outcome.notes) out += fmt::format("  note: {}\n", note);
@@ -253,6 +259,34 @@ std::string outcome_text(const Outcome& outcome) {
   if (!outcome.repeat.empty()) out += fmt::format("  again: {}\n", outcome.repeat);
   return out;
 }
+
+namespace {
+
+Value clocks_json(const ClockReport& clocks) {
+  std::vector<std::pair<Value, Value>> nodes;
+  for (const NodeClock& node : clocks.nodes)
+    nodes.emplace_back(node.node, Value::map({{"readings", node.readings},
+                                              {"least_ns", node.least_ns},
+                                              {"most_ns", node.most_ns},
+                                              {"uncertainty_ns", node.uncertainty_ns}}));
+  return Value::map(std::move(nodes));
+}
+
+Value strayed_json(const ClockReport& clocks) {
+  std::vector<Value> list;
+  for (const StrayClock& stray : clocks.strayed)
+    list.push_back(Value::map({{"node", stray.node},
+                               {"offset_ns", stray.worst.offset_ns},
+                               {"uncertainty_ns", stray.worst.uncertainty_ns},
+                               {"time_ns", stray.worst.time_ns},
+                               {"first_ns", stray.first_ns},
+                               {"readings", stray.readings},
+                               {"after", stray.after},
+                               {"text", stray_text(stray)}}));
+  return Value::list(std::move(list));
+}
+
+}  // namespace
 
 Value outcome_json(const Outcome& outcome) {
   std::vector<Value> checkers;
@@ -277,6 +311,8 @@ Value outcome_json(const Outcome& outcome) {
       {"faults", Value::map({{"applied", static_cast<std::int64_t>(outcome.faults.applied)},
                              {"proved", static_cast<std::int64_t>(outcome.faults.proved)},
                              {"undone", static_cast<std::int64_t>(outcome.faults.verified)}})},
+      {"clocks", clocks_json(outcome.clocks)},
+      {"strayed_clocks", strayed_json(outcome.clocks)},
       {"doubts", Value::list({outcome.doubts.begin(), outcome.doubts.end()})},
       {"notes", Value::list({outcome.notes.begin(), outcome.notes.end()})},
       {"infrastructure", outcome.infrastructure},
@@ -322,12 +358,15 @@ std::string outcome_junit(const Outcome& outcome) {
     add("infrastructure", 0, "error", outcome.infrastructure, outcome.infrastructure);
   }
   const std::size_t tests = outcome.judgements.size() + 1 + !outcome.doubts.empty() + !outcome.infrastructure.empty();
+  std::string strayed;
+  for (const StrayClock& stray : outcome.clocks.strayed) strayed += stray_text(stray) + "\n";
   std::string properties;
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
            {"run", outcome.run},
            {"seed", fmt::format("{}", outcome.seed)},
            {"repeat", outcome.repeat},
            {"unclean_nodes", unclean},
+           {"strayed_clocks", strayed},
            {"faults", fmt::format("{} applied, {} proved, {} undone", outcome.faults.applied, outcome.faults.proved,
                                   outcome.faults.verified)}})
     properties += fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", name, xml(value));

@@ -10,6 +10,7 @@
 
 #include "history/run_file.h"
 #include "orchestrator/judge/judge.h"
+#include "orchestrator/report/clocks.h"
 #include "orchestrator/report/exit_code.h"
 
 namespace shaketable {
@@ -34,6 +35,7 @@ struct Outcome {
   std::uint64_t seed = 0;
   std::vector<Judgement> judgements;  // checkers', and "recovery" when faults were there to recover from
   FaultCounts faults;
+  ClockReport clocks;
   std::vector<std::pair<std::string, std::string>> unclean_nodes;  // name, why
   std::string infrastructure;                                      // empty: nothing failed
   std::vector<std::string> doubts;  // why a pass would say too little: each makes it `unknown`

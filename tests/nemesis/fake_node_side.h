@@ -23,6 +23,8 @@ struct FakeNodes {
   std::uint64_t dropped = 5;                 // packets, in each family
   std::vector<std::string> leftovers;        // nodes on which heal() finds something
   bool ipv6 = true;
+  std::map<std::string, Nanos> ahead;  // what a node's clock is before ours
+  Nanos round_trip{0};
   std::map<std::string, NodeChange> asked;  // the last change of each node
 
   void note(const std::string& what) {
@@ -79,6 +81,12 @@ class FakeNodeSide final : public NodeSide {
     return std::string();
   }
   Result<void> look(const NodeChange& change) override { return does("look " + change.kind); }
+  Result<ClockSample> read_clock(const Clock& clock, Nanos) override {
+    std::lock_guard lock(nodes_.mutex);
+    if (nodes_.fails.contains(spec_.name + " clock")) return infrastructure(nodes_.fails[spec_.name + " clock"]);
+    const Nanos now = clock.now();
+    return ClockSample{now, now + nodes_.round_trip, wall_clock_ns() + nodes_.ahead[spec_.name].count()};
+  }
   Result<void> arm(const NodeChange& change, Nanos) override {
     {
       std::lock_guard lock(nodes_.mutex);

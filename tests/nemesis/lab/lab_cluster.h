@@ -101,10 +101,10 @@ struct AtWork {
   FaultReport stop();
 
   LabCluster& lab;
+  SteadyClock clock;
   Cluster cluster;
   Nemesis nemesis;
   std::vector<ScheduledFault> schedule;
-  SteadyClock clock;
   KeptLog log;
   Result<void> ended;
   std::jthread thread;

@@ -1,6 +1,7 @@
 // The program on the embedded lab, against a real etcd cluster.
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <map>
 
 #include "history/run_file.h"
 #include "history/text.h"
@@ -63,6 +64,18 @@ TEST_CASE("the quickstart is valid on a real etcd cluster, and a second judgemen
     REQUIRE(fault.proof.kind() == Value::Kind::map);
     CHECK(fault.proof.find("bit")->boolean());
   }
+  // The nodes share this machine's clock: whatever is measured is the measurement's own error.
+  const auto offsets = file->clock_offsets();
+  REQUIRE(offsets);
+  std::map<std::string, int> measured;
+  for (const ClockOffsetRecord& offset : *offsets) {
+    ++measured[offset.node];
+    INFO(offset.node << " " << offset.offset_ns << " +- " << offset.uncertainty_ns);
+    CHECK(std::abs(offset.offset_ns) <= offset.uncertainty_ns + 1'000'000);
+  }
+  CHECK(measured.size() == 5);
+  for (const auto& [node, times] : measured) CHECK(times >= 5);
+  CHECK_FALSE(contains(run.out, "clock:"));
   CHECK(std::filesystem::exists(out + "/plan.yaml"));
   CHECK(std::filesystem::exists(out + "/summary.json"));
   CHECK(std::filesystem::exists(out + "/logs/n1"));
