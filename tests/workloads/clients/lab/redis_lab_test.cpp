@@ -19,12 +19,6 @@ Value tuple(Value k, Value v) {
   return Value::list({std::move(k), std::move(v)});
 }
 
-// What the client answers, as "ok 5" or "fail".
-std::string said(Client& client, const char* f, const Value& value) {
-  const Completion completion = client.invoke(Name(f), value, 5s);
-  return completion.type == OpType::ok ? "ok " + to_json(completion.value) : std::string(to_string(completion.type));
-}
-
 void check_interfaces(SystemLab& lab) {
   const auto client_for = [&](const char* interface) { return lab.client(redis_client(), interface); };
   const auto registers = client_for("register");

@@ -116,6 +116,11 @@ Completion SystemLab::until_ok(const std::function<std::unique_ptr<Client>()>& m
   }
 }
 
+std::string said(Client& client, const char* f, const Value& value) {
+  const Completion completion = client.invoke(Name(f), value, 5s);
+  return completion.type == OpType::ok ? "ok " + to_json(completion.value) : std::string(to_string(completion.type));
+}
+
 void check_mid_request(SystemLab& lab, const MidRequest& request) {
   const auto ready = [&](int i) {
     auto client = request.make();

@@ -41,6 +41,9 @@ class SystemLab {
   std::unique_ptr<System> system_;
 };
 
+// What the client answers, as "ok 5" or "fail".
+std::string said(Client& client, const char* f, const Value& value);
+
 struct MidRequest {
   std::string node;                               // whom the client talks to
   int port = 0;                                   // where
