@@ -117,12 +117,14 @@ TEST_CASE("every test folder is built and run") {
 }
 
 TEST_CASE("every plan and system stands where a test reads it") {
-  // tests/orchestrator/configs_test.cpp reads configs/*.yaml as plans and configs/systems/*.yaml as systems.
+  // tests/orchestrator/configs_test.cpp reads configs/*.yaml as plans and configs/systems/*.yaml as systems,
+  // commands/track_record_test.cpp configs/track-record/*.yaml.
   std::string found;
   for (const File& file : files({".yaml", ".yml"})) {
     if (!file.path.starts_with("configs/")) continue;
     const std::string folder = file.path.substr(0, file.path.rfind('/'));
-    if ((folder != "configs" && folder != "configs/systems") || file.path.ends_with(".yml")) found += file.path + "\n";
+    const bool read = folder == "configs" || folder == "configs/systems" || folder == "configs/track-record";
+    if (!read || file.path.ends_with(".yml")) found += file.path + "\n";
   }
   CHECK(found == "");
 }
