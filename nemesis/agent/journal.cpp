@@ -85,7 +85,11 @@ std::optional<Entry> parse_entry(std::string_view key, std::string_view text) {
 Result<void> Journal::save(const Entry& entry, bool durable) const {
   auto made = make_directory(directory_, 0700);
   if (made) made = write_file(path(entry.key), to_text(entry), durable);
-  if (made) return {};
+  if (made) {
+    // Beside the one that counts: where there is no room for it, there is none.
+    if (make_directory(copy_, 0700)) (void)write_file(copy_ + "/" + entry.key, to_text(entry), false).has_value();
+    return {};
+  }
   const std::string above = directory_.substr(0, directory_.rfind('/'));
   tidy();
   return infrastructure("the undo journal cannot be written to " + directory_ + ": " + made.error().message +
@@ -93,18 +97,22 @@ Result<void> Journal::save(const Entry& entry, bool durable) const {
 }
 
 std::optional<Entry> Journal::load(const std::string& key) const {
-  const auto text = read_file(path(key));
-  if (!text) return std::nullopt;
-  return parse_entry(key, *text);
+  for (const std::string& directory : {directory_, copy_})
+    if (const auto text = read_file(directory + "/" + key))
+      if (auto entry = parse_entry(key, *text)) return entry;
+  return std::nullopt;
 }
 
 bool Journal::has(const std::string& key) const {
-  return exists(path(key));
+  return exists(path(key)) || exists(copy_ + "/" + key);
 }
 
 std::vector<std::string> Journal::keys() const {
   auto names = list_directory(directory_);
+  for (const std::string& name : list_directory(copy_)) names.push_back(name);
   std::erase_if(names, [](const std::string& name) { return name.starts_with('.'); });
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
@@ -114,16 +122,20 @@ bool Journal::is_directory(const std::string& key) const {
 }
 
 bool Journal::forget(const std::string& key) const {
+  remove_tree(copy_ + "/" + key);
+  rmdir(copy_.c_str());
   remove_tree(path(key));
   sync_directory(directory_);
   rmdir(directory_.c_str());  // if that was the last
-  return !exists(path(key));
+  return !has(key);
 }
 
 void Journal::tidy() const {
-  for (const std::string& name : list_directory(directory_))
-    if (name.starts_with(".new.")) remove_tree(directory_ + "/" + name);
-  rmdir(directory_.c_str());
+  for (const std::string& directory : {directory_, copy_}) {
+    for (const std::string& name : list_directory(directory))
+      if (name.starts_with(".new.")) remove_tree(directory + "/" + name);
+    rmdir(directory.c_str());
+  }
 }
 
 }  // namespace shaketable::agent

@@ -31,9 +31,12 @@ std::string to_text(const Entry& entry);
 // nullopt: half a file, or not ours. What can be read of it is not guessed at.
 std::optional<Entry> parse_entry(std::string_view key, std::string_view text);
 
+// With a copy below /run, in memory: where the one on the disk is lost or damaged, what can only be known (who was
+// stopped, what a clock was) is known still. The disk's counts where it can be read. A reboot ends the copy.
 class Journal {
  public:
-  explicit Journal(std::string directory = std::string(kJournalDirectory)) : directory_(std::move(directory)) {}
+  explicit Journal(std::string directory = std::string(kJournalDirectory), std::string copy = std::string(kJournalCopy))
+      : directory_(std::move(directory)), copy_(std::move(copy)) {}
 
   // `durable`: on the disk when this returns. An error names the room that is left.
   Result<void> save(const Entry& entry, bool durable) const;
@@ -48,7 +51,7 @@ class Journal {
   void tidy() const;
 
  private:
-  std::string directory_;
+  std::string directory_, copy_;
 };
 
 }  // namespace shaketable::agent

@@ -20,6 +20,7 @@ constexpr int kProtocol = 1;  // changes whenever an older agent would misunders
 inline constexpr std::string_view kProgram = "/var/lib/shaketable/shaketable-agent";
 inline constexpr std::string_view kJournalDirectory = "/var/lib/shaketable/node";
 inline constexpr std::string_view kRunDirectory = "/run/shaketable-nemesis";
+inline constexpr std::string_view kJournalCopy = "/run/shaketable-nemesis/journal";
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "nemesis/agent/lease.h"
+#include "nemesis/agent/leftovers.h"
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/processes.h"
 #include "nemesis/agent/rules.h"
@@ -95,7 +96,7 @@ bool undo_all(const Journal& journal) {
     // What cannot be read is left for heal, which says so.
     if (const auto entry = journal.load(key)) gone = undo_and_forget(journal, *entry) && gone;
   }
-  return remove_rules(std::nullopt).has_value() && gone;
+  return remove_leftovers().in_force.empty() && gone;
 }
 
 Healed heal(const Journal& journal) {
@@ -114,6 +115,7 @@ Healed heal(const Journal& journal) {
       gone.push_back("fault " + key + ": " + undone->missing);
     return undone && undone->missing.empty();
   };
+  bool named = false, chains = false;
   // First by what the kernel has: the account of it must not depend on the journal.
   for (const std::string& command : table_commands()) {
     const auto rules = list_rules(command);
@@ -124,6 +126,7 @@ Healed heal(const Journal& journal) {
     for (const std::string& rule : *rules)
       if (is_own_rule(rule, std::nullopt)) {
         healed.undone.push_back("chains of shaketable in " + command);
+        chains = true;
         break;
       }
   }
@@ -135,13 +138,17 @@ Healed heal(const Journal& journal) {
       unreadable.push_back(journal.path(key));
       continue;
     }
+    named = true;
     const std::string state =
         old ? first_line(read_file(journal.path(key) + "/state")) : std::string(to_string(entry->state));
     healed.undone.insert(healed.undone.begin(),
                          "fault " + key + " (journal: " + (state.empty() ? "unreadable" : state) + ")");
     if (account(key, undo_entry(*entry))) done.push_back(key);
   }
-  if (const auto removed = remove_rules(std::nullopt); !removed) force.push_back(removed.error().message);
+  // Whatever is there still is named by no journal.
+  const Leftovers left = remove_leftovers();
+  healed.undone.insert(healed.undone.end(), left.undone.begin(), left.undone.end());
+  force.insert(force.end(), left.in_force.begin(), left.in_force.end());
   healed.state = Healed::State::unclean;
   if (!force.empty()) {
     healed.reason = "not undone: " + joined(force, "; ");
@@ -157,9 +164,24 @@ Healed heal(const Journal& journal) {
                     " (put it back, or, if that was meant, remove " + std::string(kJournalDirectory) + " there)";
     return healed;
   }
+  // Something of ours was there that no journal names. What has no name of ours might have been there too.
+  if (unreadable.empty() && (!left.undone.empty() || (chains && !named)) && !doubtful().empty()) {
+    const std::string lost = journal.path("lost");
+    if (auto made = make_directory(std::string(kJournalDirectory), 0700)) {
+      const std::string text = "faults of shaketable were found here without their journal\n";
+      if (write_file(lost, text, true)) unreadable.push_back(lost);
+    }
+    if (unreadable.empty()) unreadable.emplace_back("lost");
+  }
   if (!unreadable.empty()) {
+    healed.state = Healed::State::unknown;
+    const auto doubts = doubtful();
     healed.reason = "its journal cannot be read: " + joined(unreadable, ", ") +
-                    " (no rules of shaketable are left; look for paused processes, then remove the file)";
+                    " (no rules, qdiscs or processes of shaketable are left; " +
+                    (doubts.empty() ? "no process stands still and the clock's rate is usual; look for files that fill "
+                                      "a disk or are damaged"
+                                    : "whether it was shaketable nobody can tell: " + joined(doubts, "; ")) +
+                    "; then remove the file)";
     return healed;
   }
   end_guard();

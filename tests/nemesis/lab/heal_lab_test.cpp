@@ -279,12 +279,12 @@ TEST_CASE("kill -9 of the controller: the nodes undo it themselves within the le
   CHECK(lab.listen() == lab.expected(""));
 }
 
-TEST_CASE("heal right after kill -9 of the controller and again") {
+TEST_CASE("heal beside a controller that stands still and again") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::get();
   Controller controller(lab.name());
   REQUIRE(controller.applied());
-  controller.kill_it();
+  controller.stand_still();
   {
     Cluster cluster = lab.connect();
     const auto healed = heal(cluster);
@@ -304,7 +304,7 @@ TEST_CASE("a new run first heals what an older one left and says so") {
   LabCluster& lab = LabCluster::get();
   Controller controller(lab.name());
   REQUIRE(controller.applied());
-  controller.kill_it();
+  controller.stand_still();
   Cluster cluster = lab.connect();
   Nemesis nemesis(cluster, lab_options());
   const auto prepared = nemesis.prepare(one_partition("halves", 1s));
@@ -428,16 +428,54 @@ TEST_CASE("a journal that was damaged: the rules go all the same but the node is
     REQUIRE(on_first(sides, [&](NodeSide& side) {
               return side.commit(change_for(sides), std::chrono::steady_clock::now(), clock, times);
             }).has_value());
-    lab.run(0, ": >/var/lib/shaketable/node/states.7");
+    lab.run(0, ": >/var/lib/shaketable/node/states.7; rm -r /run/shaketable-nemesis/journal");
   }
   Cluster cluster = lab.connect();
   const auto healed = heal(cluster);
-  CHECK(healed[0].state == Cleanliness::unclean);
+  CHECK(healed[0].state == Cleanliness::unknown);
   CHECK(healed[0].reason.find("/var/lib/shaketable/node/states.7") != std::string::npos);
   CHECK(lab.rules(0).find("SHAKETABLE") == std::string::npos);
   lab.run(0, "rm /var/lib/shaketable/node/states.7");
   require_clean(heal(cluster));
   CHECK(lab.traces().empty());
+}
+
+TEST_CASE("heal with the journal lost: by its copy and by what the kernel shows and else it says that nobody knows") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::get();
+  const bool copy_too = GENERATE(false, true);
+  INFO((copy_too ? "the copy is lost too" : "the copy is there"));
+  for (std::size_t i = 0; i < lab.specs().size(); ++i) lab.run(i, kStartSleeper);
+  const std::string before = lab.rules(0);
+  const auto asleep = [&] { return lab.run(0, "cut -d' ' -f3 /proc/$(cat /tmp/sleeper)/stat"); };
+  Controller controller(lab.name(), "a controller with faults of every family in force");
+  REQUIRE(controller.applied());
+  CHECK(asleep() == "T\n");
+  controller.stand_still();
+  lab.run(0,
+          "pkill -KILL -f '^shaketable-agent guard|^/var/lib/shaketable/shaketable-agent serve'; rm -r "
+          "/var/lib/shaketable/node" +
+              std::string(copy_too ? " /run/shaketable-nemesis" : ""));
+  controller.kill_it();
+  CHECK(lab.rules(0) != before);
+  const CommandOutcome healed = lab.try_run(0, "/var/lib/shaketable/shaketable-agent heal");
+  INFO(healed.out);
+  CHECK(lab.rules(0) == before);
+  CHECK(lab.run(0, "pgrep -x shaketable-load; true") == "");
+  if (copy_too) {
+    CHECK(healed.exit_code == 5);
+    CHECK(healed.out.find("unknown: its journal cannot be read") != std::string::npos);
+    CHECK(healed.out.find("(sleep) stands still: kill -CONT") != std::string::npos);
+    const CommandOutcome again = lab.try_run(0, "/var/lib/shaketable/shaketable-agent heal");
+    CHECK(again.exit_code == 5);
+    lab.run(0, "kill -CONT $(cat /tmp/sleeper); rm -r /var/lib/shaketable/node; rm /var/lib/.shaketable-fill*");
+    CHECK(lab.run(0, "/var/lib/shaketable/shaketable-agent heal") == "clean\n");
+  } else {
+    CHECK(healed.exit_code == 0);
+    CHECK(asleep() == "S\n");
+  }
+  CHECK(eventually([&] { return lab.traces().empty(); }, kLease + 20s));
+  for (std::size_t i = 0; i < lab.specs().size(); ++i) lab.run(i, "kill -KILL $(cat /tmp/sleeper); rm /tmp/sleeper");
 }
 
 TEST_CASE("agent killed or SSH cut: its node undoes it at once and the run says so and goes on") {
@@ -521,7 +559,7 @@ TEST_CASE("by hand on a node: status and heal") {
   CHECK(status.find("lease ends in") != std::string::npos);
   CHECK(status.find("fault lab-test.1: firewall, applied") != std::string::npos);
   CHECK(status.find("iptables -N SHAKETABLE-IN-1") != std::string::npos);
-  controller.kill_it();
+  controller.stand_still();
   const std::string healed = lab.run(0, agent + " heal");
   CHECK(healed.find("undone: fault lab-test.1 (journal: applied)") != std::string::npos);
   CHECK(healed.ends_with("clean\n"));
