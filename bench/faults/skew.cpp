@@ -1,21 +1,18 @@
-// How far apart the nodes of a cluster are cut: 5 nodes of the embedded lab, IPv4 and IPv6, over SSH.
-// bench_faults [ROUNDS [NODES]]
+// How far apart the nodes of a cluster are cut, IPv4 and IPv6, over SSH.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 
-#include "cluster/lab/lab.h"
+#include "bench/faults/faults.h"
 #include "nemesis/fleet.h"
 #include "nemesis/partition.h"
 
-using namespace shaketable;
-using namespace std::chrono_literals;
-
+namespace shaketable::bench {
 namespace {
+
+using namespace std::chrono_literals;
 
 double ms(Nanos duration) {
   return static_cast<double>(duration.count()) / 1e6;
@@ -29,12 +26,9 @@ void print(const char* what, std::vector<double> values) {
   fmt::print("{:<58} median {:7.2f} ms   p90 {:7.2f}   max {:7.2f}\n", what, at(0.5), at(0.9), values.back());
 }
 
-int failed(const std::string& what) {
-  fmt::print(stderr, "bench_faults: {}\n", what);
-  return 4;
-}
+}  // namespace
 
-int measure(const std::vector<NodeSpec>& specs, int rounds) {
+int measure_skew(const std::vector<NodeSpec>& specs, int rounds) {
   const Cluster cluster = make_cluster(specs);
   NodeFleet fleet(cluster);
   Scene scene;
@@ -95,20 +89,4 @@ int measure(const std::vector<NodeSpec>& specs, int rounds) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 30;
-  LabSpec spec;
-  spec.name = "bench-" + std::to_string(getpid());
-  spec.nodes = argc > 2 ? std::clamp(std::atoi(argv[2]), 2, 16) : 5;
-  const auto lab = Lab::up(spec);
-  if (!lab) return failed(lab.error().message);
-  int code = 4;
-  if (auto entered = Lab::enter_network(spec.name); !entered)
-    failed(entered.error().message);
-  else
-    code = measure(lab->nodes, rounds);
-  if (auto down = Lab::down(spec.name); !down) failed(down.error().message);
-  return code;
-}
+}  // namespace shaketable::bench
