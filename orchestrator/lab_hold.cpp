@@ -25,6 +25,7 @@ Result<LabHold> LabHold::take(const std::string& name, const LabPlan& plan, cons
                               bool keep) {
   LabHold hold;
   hold.name_ = name;
+  if (const auto root = Lab::become_root(name); !root) return Failure(root.error());
   auto status = Lab::status(name);
   if (!status) return Failure(status.error());
   if (status->running) {

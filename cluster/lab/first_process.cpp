@@ -175,6 +175,8 @@ class FirstProcess {
     record_.first = *name;
     record_.boot = boot_id();
     // Written before it exists: who finds the record later knows what to remove.
+    if (record_.kind == "uml")
+      return write_record(directory_, record_);  // a kernel of its own bounds its memory itself
     const Result<std::string> cgroup = make_lab_cgroup(fmt::format("shaketable-{}-{}", record_.name, *pid));
     if (cgroup)
       record_.cgroup = *cgroup;
@@ -243,7 +245,12 @@ class FirstProcess {
       node.process = *process;
       record_.node_processes.push_back(*process);
       const Descriptor net(open(fmt::format("/proc/{}/ns/net", process->pid).c_str(), O_RDONLY | O_CLOEXEC));
-      if (!net) return system_failure("cannot open its network namespace");
+      if (!net) {
+        const Failure failure = system_failure("cannot open its network namespace");
+        // If it has died, it has said why.
+        const Result<std::string> last = next_line(node, std::chrono::steady_clock::now() + 1s);
+        return last ? failure : Failure(last.error());
+      }
       const bool uml = record_.kind == "uml";
       const std::string outer = fmt::format("v{}", i), inner = uml ? fmt::format("u{}", i) : "eth0";
       // A guest has the address that ends in i itself, behind its end of the pair.

@@ -63,6 +63,7 @@ class Guest {
     tree.at = std::string(kPlace);
     tree.layer = record_.layer;
     tree.own_kernel = true;
+    tree.foreign_owners = record_.rootless;
     if (auto done = build_root_tree(tree); !done) return done;
     const std::string root = tree.at + "/root";
     if (auto mounted = mount_at("/dev/ubda", root + "/data", "ext4", MS_NOATIME, ""); !mounted) return mounted;

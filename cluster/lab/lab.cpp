@@ -25,6 +25,7 @@
 #include "cluster/lab/layer.h"
 #include "cluster/lab/processes.h"
 #include "cluster/lab/record.h"
+#include "cluster/lab/user_namespace.h"
 
 namespace shaketable {
 namespace {
@@ -227,6 +228,18 @@ Result<Found> find_running(const std::string& name) {
 
 }  // namespace
 
+Result<void> Lab::become_root(const std::string& name) {
+  if (geteuid() == 0) return {};
+  if (auto good = check_name(name); !good) return good;
+  const Result<std::string> root = state_root();
+  if (!root) return Failure(root.error());
+  // Inside, the user's own number is 0, and the place of the state must stay what it was.
+  setenv("SHAKETABLE_STATE_DIR", root->c_str(), 1);  // NOLINT(concurrency-mt-unsafe): before any other thread
+  const Result<Record> record = read_record(lab_directory(*root, name));
+  if (record && record->is_running()) return join_user_namespace(record->first.pid);
+  return make_user_namespace();
+}
+
 Result<LabStatus> Lab::up(const LabSpec& spec) {
   if (auto good = check_spec(spec); !good) return Failure(good.error());
   if (auto rights = check_rights("the lab"); !rights) return Failure(rights.error());
@@ -256,6 +269,7 @@ Result<LabStatus> Lab::up(const LabSpec& spec) {
   record.packages = spec.packages;
   record.limits = machine_limits(directory, spec);
   record.kind = spec.kind;
+  record.rootless = is_rootless();
   record.ipv6 = access("/proc/net/if_inet6", F_OK) == 0;
   if (!record.ipv6)
     record.limits.emplace_back("nodes have no IPv6 addresses: this machine's kernel has IPv6 switched off");

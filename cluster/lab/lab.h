@@ -50,6 +50,10 @@ inline constexpr std::string_view kLabControllerAddress6 = "fd77::fe";
 
 class Lab {
  public:
+  // For those who are not root: makes THIS process root of a user namespace, that of the lab of this name if it is up.
+  // Everything below needs it. Call before any thread is started; cannot be undone; does nothing for root. Sets
+  // SHAKETABLE_STATE_DIR.
+  static Result<void> become_root(const std::string& name);
   // Brings a lab up. Error if one of that name runs already, with the command that takes it down. Any thread.
   static Result<LabStatus> up(const LabSpec& spec);
   static Result<void> down(const std::string& name);  // fine if it is not up

@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "cluster/lab/processes.h"
 #include "cluster/lab/root_tree.h"
+#include "cluster/lab/user_namespace.h"
 
 namespace shaketable::lab {
 namespace {
@@ -36,7 +37,9 @@ int fail(const Error& error) {
 
 Result<void> copy_ownership(const fs::path& from, const fs::path& to) {
   struct stat status;
-  if (stat(from.c_str(), &status) != 0 || chown(to.c_str(), status.st_uid, status.st_gid) != 0 ||
+  if (stat(from.c_str(), &status) != 0 ||
+      // Without root the machine's owners are unknown here: all is ours.
+      (!is_rootless() && chown(to.c_str(), status.st_uid, status.st_gid) != 0) ||
       chmod(to.c_str(), status.st_mode & 07777) != 0)
     return system_failure("cannot give " + to.string() + " the owner and mode of " + from.string());
   return {};
@@ -60,6 +63,25 @@ Result<void> copy_skeleton(const fs::path& from, const fs::path& to, int levels)
   return {};
 }
 
+Result<void> copy_skeleton_all(const fs::path& from, const fs::path& to) {
+  if (auto made = make_directory(to); !made) return made;
+  if (auto done = copy_ownership(from, to); !done) return done;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(from, error))
+    if (!entry.is_symlink(error) && entry.is_directory(error))
+      if (auto done = copy_skeleton_all(entry.path(), to / entry.path().filename()); !done) return done;
+  return {};
+}
+
+// With owners where they are known. Without root what may not be read, such as locks and the shadow file, is left out.
+Result<void> copy_tree(const std::string& from, const std::string& to) {
+  if (!is_rootless()) return run_checked({"cp", "-a", "--reflink=auto", from + "/.", to}, 120s);
+  const auto copied = run_program({"cp", "-R", "-P", "--preserve=mode,timestamps,links", from + "/.", to},
+                                  {.root = "", .output = "/dev/null", .timeout = 120s});
+  if (!copied) return Failure(copied.error());
+  return {};
+}
+
 Result<void> make_var(const std::string& layer) {
   if (auto made = make_directory(layer + "/var"); !made) return made;
   if (auto done = copy_skeleton("/var", layer + "/var", 2); !done) return done;
@@ -70,15 +92,25 @@ Result<void> make_var(const std::string& layer) {
   for (const char* books : {"lib/dpkg", "lib/ucf", "lib/pam", "lib/python", "lib/sgml-base", "lib/xml-core",
                             "lib/emacsen-common", "lib/systemd", "cache/debconf"})
     if (fs::is_directory(std::string("/var/") + books, error))
-      if (auto copied = run_checked(
-              {"cp", "-a", "--reflink=auto", std::string("/var/") + books + "/.", layer + "/var/" + books}, 120s);
-          !copied)
-        return copied;
+      if (auto copied = copy_tree(std::string("/var/") + books, layer + "/var/" + books); !copied) return copied;
   return make_directory(layer + "/var/lib/dpkg");
 }
 
+// Without root nothing could be written into a directory that the machine's root owns, not through an overlay either:
+// the layer has directories of its own for all of them, and /etc whole, as far as it may be read.
+Result<void> own_the_tree(const std::string& layer) {
+  for (const char* top : {"/usr", "/opt"}) {
+    std::error_code error;
+    if (!fs::is_directory(top, error) || fs::is_symlink(top, error)) continue;
+    if (auto made = copy_skeleton_all(top, layer + top); !made) return made;
+  }
+  if (auto made = make_directory(layer + "/etc"); !made) return made;
+  return copy_tree("/etc", layer + "/etc");
+}
+
 Result<void> prepare_root(const std::string& root) {
-  // Without these, maintainer scripts would start the services that they install.
+  // Without these, maintainer scripts would start the services that they install. The machine's own cannot be written.
+  unlink((root + "/usr/sbin/policy-rc.d").c_str());
   if (auto written = write_file(root + "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0755); !written)
     return written;
   // The resolver's file is often a link to somewhere below /run, which is fresh here; in a container these two are
@@ -137,6 +169,8 @@ Result<void> install(const std::vector<std::string>& packages, bool have_lists) 
 
 Result<void> make_layer(const std::string& layer, const std::vector<std::string>& packages) {
   if (auto done = make_var(layer); !done) return done;
+  if (is_rootless())
+    if (auto done = own_the_tree(layer); !done) return done;
   if (packages.empty()) return {};
   RootTree tree;
   tree.layer = layer;
@@ -152,10 +186,11 @@ Result<void> make_layer(const std::string& layer, const std::vector<std::string>
   const std::string scratch = tree.at + "/scratch/lists";
   for (const char* directory : {"/up", "/work"})
     if (auto made = make_directory(scratch + directory); !made) return made;
-  if (auto mounted =
-          have_lists ? mount_at("overlay", root + "/var/lib/apt/lists", "overlay", 0,
-                                fmt::format("lowerdir=/var/lib/apt/lists,upperdir={0}/up,workdir={0}/work", scratch))
-                     : mount_at(scratch + "/up", root + "/var/lib/apt/lists", "", MS_BIND);
+  if (auto mounted = have_lists
+                         ? mount_at("overlay", root + "/var/lib/apt/lists", "overlay", 0,
+                                    fmt::format("lowerdir=/var/lib/apt/lists,upperdir={0}/up,workdir={0}/work{1}",
+                                                scratch, is_rootless() ? ",userxattr" : ""))
+                         : mount_at(scratch + "/up", root + "/var/lib/apt/lists", "", MS_BIND);
       !mounted)
     return mounted;
   if (auto done = enter_root_tree(tree); !done) return done;
@@ -222,6 +257,7 @@ int run_installer(const std::string& debs, pid_t node) {
   setenv("DEBIAN_FRONTEND", "noninteractive", 1);
   setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
   setenv("LC_ALL", "C.UTF-8", 1);
+  unlink("/usr/sbin/policy-rc.d");
   if (auto policy = write_file("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0755); !policy)
     return fail(policy.error());
   // Those that the node has already, in this version, are skipped.

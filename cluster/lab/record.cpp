@@ -40,6 +40,8 @@ Result<Record> read_record(const std::string& directory) {
       numbers >> record.disk_bytes;
     else if (key == "timeout_ns")
       record.timeout = Nanos(std::strtoll(value.c_str(), nullptr, 10));
+    else if (key == "rootless")
+      record.rootless = value == "1";
     else if (key == "ipv6")
       record.ipv6 = value == "1";
     else if (key == "layer")
@@ -67,10 +69,10 @@ Result<Record> read_record(const std::string& directory) {
 }
 
 Result<void> write_record(const std::string& directory, const Record& record) {
-  std::string text =
-      fmt::format("kind {}\nname {}\nnodes {}\nmemory {}\ndisk {}\ntimeout_ns {}\nipv6 {}\nlayer {}\nboot {}\n",
-                  record.kind, record.name, record.nodes, record.memory_bytes, record.disk_bytes,
-                  record.timeout.count(), record.ipv6 ? 1 : 0, record.layer, record.boot);
+  std::string text = fmt::format(
+      "kind {}\nname {}\nnodes {}\nmemory {}\ndisk {}\ntimeout_ns {}\nrootless {}\nipv6 {}\nlayer {}\nboot {}\n",
+      record.kind, record.name, record.nodes, record.memory_bytes, record.disk_bytes, record.timeout.count(),
+      record.rootless ? 1 : 0, record.ipv6 ? 1 : 0, record.layer, record.boot);
   for (const std::string& package : record.packages) text += "package " + package + "\n";
   for (const std::string& package : record.installed) text += "installed " + package + "\n";
   for (const std::string& limit : record.limits) text += "limit " + limit + "\n";

@@ -18,6 +18,7 @@ struct Record {
   int nodes = 0;
   std::uint64_t memory_bytes = 0, disk_bytes = 0;
   Nanos timeout{0};
+  bool rootless = false;               // made in a user namespace
   bool ipv6 = true;                    // nodes have IPv6 addresses too
   std::string layer;                   // directory of the package layer
   std::vector<std::string> packages;   // in it

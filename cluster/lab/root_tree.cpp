@@ -9,9 +9,11 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "cluster/lab/plumbing.h"
+#include "cluster/lab/user_namespace.h"
 
 namespace shaketable::lab {
 namespace {
@@ -25,8 +27,10 @@ Result<void> overlay(const RootTree& tree, const std::string& name, const std::s
   const std::string work = tree.write_to_layer ? tree.layer + "/work/" + name : scratch + "/work/" + name;
   for (const std::string& directory : {target, upper, work})
     if (auto made = make_directory(directory); !made) return made;
-  auto mounted =
-      mount_at("overlay", target, "overlay", 0, fmt::format("lowerdir={},upperdir={},workdir={}", lower, upper, work));
+  // Programs that become their owner would become nobody, who owns the machine's files here.
+  auto mounted = mount_at(
+      "overlay", target, "overlay", tree.foreign_owners ? MS_NOSUID : 0,
+      fmt::format("lowerdir={},upperdir={},workdir={}{}", lower, upper, work, is_rootless() ? ",userxattr" : ""));
   if (!mounted && tree.write_to_layer)
     return infrastructure(
         mounted.error().message +
@@ -34,6 +38,12 @@ Result<void> overlay(const RootTree& tree, const std::string& name, const std::s
         "btrfs, tmpfs; not another overlay, as in a container): set SHAKETABLE_STATE_DIR to a directory on one");
   if (!mounted) return infrastructure(mounted.error().message + "; the lab needs overlay file systems in the kernel");
   return {};
+}
+
+// Devices cannot be made without root; the machine's own can be shown.
+Result<void> borrow_device(const std::string& dev, const std::string& name) {
+  if (auto made = write_file(dev + "/" + name, ""); !made) return made;
+  return mount_at("/dev/" + name, dev + "/" + name, "", MS_BIND);
 }
 
 Result<void> build_dev(const std::string& dev, bool own_kernel) {
@@ -57,7 +67,10 @@ Result<void> build_dev(const std::string& dev, bool own_kernel) {
   };
   for (const Device& device :
        {Device{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}})
-    if (auto made = make_device(dev + "/" + device.name, device.major, device.minor); !made) return made;
+    if (auto made = is_rootless() ? borrow_device(dev, device.name)
+                                  : make_device(dev + "/" + device.name, device.major, device.minor);
+        !made)
+      return made;
   for (const char* directory : {"/pts", "/shm", "/mqueue"})
     if (auto made = make_directory(dev + directory); !made) return made;
   if (auto mounted =
@@ -108,8 +121,16 @@ Result<void> build_root_tree(const RootTree& tree) {
       if (error) return system_failure("cannot create " + root + host, error.value());
     } else if (std::filesystem::is_directory(status)) {
       const std::string in_layer = tree.layer + host;
-      const std::string lower =
-          !tree.write_to_layer && std::filesystem::is_directory(in_layer, error) ? in_layer + ":" + host : host;
+      const bool layered = !tree.write_to_layer && std::filesystem::is_directory(in_layer, error);
+      // Without root the layer has all of /etc, and what is mounted below the machine's own (in a container:
+      // resolv.conf) would forbid an overlay of it.
+      const bool whole = (is_rootless() || tree.foreign_owners) && std::string_view(name) == "etc";
+      if (whole && tree.write_to_layer) {
+        if (auto made = make_directory(root + host); !made) return made;
+        if (auto mounted = mount_at(in_layer, root + host, "", MS_BIND); !mounted) return mounted;
+        continue;
+      }
+      const std::string lower = whole ? in_layer : layered ? in_layer + ":" + host : host;
       if (auto done = overlay(tree, name, lower, scratch); !done) return done;
     }
   }
@@ -147,7 +168,12 @@ Result<void> build_root_tree(const RootTree& tree) {
   constexpr unsigned long kPlain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   if (!tree.own_kernel)
     if (auto done = protect_proc(root + "/proc"); !done) return done;
-  if (auto mounted = mount_at("sysfs", root + "/sys", "sysfs", tree.own_kernel ? kPlain : kPlain | MS_RDONLY); !mounted)
+  // A sysfs shows a network namespace, and only its root may mount it: while a layer is made that is the machine's own.
+  const bool borrowed = tree.write_to_layer && is_rootless();
+  if (auto mounted = borrowed
+                         ? mount_at("/sys", root + "/sys", "", MS_BIND | MS_REC)
+                         : mount_at("sysfs", root + "/sys", "sysfs", tree.own_kernel ? kPlain : kPlain | MS_RDONLY);
+      !mounted)
     return mounted;
   return build_dev(root + "/dev", tree.own_kernel);
 }

@@ -15,6 +15,7 @@ struct RootTree {
   std::string layer;            // holds usr, etc, opt, var (and bin … where those are no symbolic links)
   std::uint64_t bytes = 0;      // cap of everything writable in it; 0: the kernel's default
   bool own_kernel = false;      // nobody else's /proc and /sys are in reach, so both are the node's own
+  bool foreign_owners = false;  // the machine's files show as nobody's: none of them is run as its owner
   bool write_to_layer = false;  // changes go into the layer itself (while it is being made)
 };
 

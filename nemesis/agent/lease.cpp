@@ -129,7 +129,9 @@ void end_guard() {
 }
 
 void harden() {
-  mlockall(MCL_CURRENT | MCL_FUTURE);
+  // Where the bound cannot be lifted (root of a user namespace), memory that is locked would soon be memory that is
+  // refused.
+  if (lift_lock_limit()) mlockall(MCL_CURRENT | MCL_FUTURE);
   setpriority(PRIO_PROCESS, 0, -10);
   prctl(PR_SET_TIMERSLACK, 1000UL);
   if (const int adjust = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); adjust >= 0) {

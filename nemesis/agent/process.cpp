@@ -15,6 +15,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "nemesis/agent/protocol.h"
 #include "nemesis/agent/system.h"
@@ -29,6 +30,8 @@ int to_code(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : -1;
 }
 
+std::optional<rlimit> lock_limit_found;
+
 // In the child, between fork and exec.
 void become(Kin kin) {
   sigset_t none;
@@ -38,6 +41,7 @@ void become(Kin kin) {
   if (kin == Kin::own) return;
   setsid();
   setpriority(PRIO_PROCESS, 0, 0);
+  if (lock_limit_found) setrlimit(RLIMIT_MEMLOCK, &*lock_limit_found);
   if (const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); file >= 0) {
     (void)!write(file, "0", 1);
     close(file);
@@ -88,6 +92,14 @@ bool drain(int descriptor, std::string& text) {
 }
 
 }  // namespace
+
+bool lift_lock_limit() {
+  rlimit found{};
+  const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+  if (getrlimit(RLIMIT_MEMLOCK, &found) != 0 || setrlimit(RLIMIT_MEMLOCK, &none) != 0) return false;
+  lock_limit_found = found;
+  return true;
+}
 
 std::string to_text(const ProcessName& process) {
   return std::to_string(process.pid) + ":" + std::to_string(process.start);

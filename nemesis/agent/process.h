@@ -48,6 +48,9 @@ struct Output {
 // `own`: what shaketable needs itself inherits our priority and our place with the OOM killer. `foreign`: scripts of
 // the plan and what they start (a database!) get the usual ones, and a session of their own.
 enum class Kin { own, foreign };
+// Lifts the bound of locked memory, for this process and its own kin; foreign ones get what was found. False: it cannot
+// be lifted.
+bool lift_lock_limit();
 // Runs to its end, or kills it (a foreign one with its process group) after the timeout.
 Output run(const std::vector<std::string>& arguments, std::string_view input, Nanos timeout, Kin kin = Kin::own);
 Output run_script(const std::string& script, Nanos timeout);  // POSIX sh, foreign

@@ -36,6 +36,7 @@ ExitCode lab_up_command(const LabOptions& options) {
   if (!memory || !disk) return ExitCode::bad_input;
   spec.node_memory_bytes = *memory;
   spec.node_disk_bytes = *disk;
+  if (const auto root = Lab::become_root(spec.name); !root) return failed(root.error());
   SteadyClock clock;
   const auto lab = Lab::up(spec);
   if (!lab) return failed(lab.error());
@@ -45,6 +46,7 @@ ExitCode lab_up_command(const LabOptions& options) {
 }
 
 ExitCode lab_down_command(const std::string& name) {
+  if (const auto root = Lab::become_root(name); !root) return failed(root.error());
   if (const auto down = Lab::down(name); !down) return failed(down.error());
   log::info("lab \"{}\" is down", name);
   return ExitCode::pass;
@@ -85,10 +87,12 @@ ExitCode lab_exec_command(const std::string& name, const std::vector<std::string
     log::error("lab exec: a command is missing; write: shaketable lab exec CMD...");
     return ExitCode::bad_input;
   }
+  if (const auto root = Lab::become_root(name); !root) return failed(root.error());
   return failed(Lab::exec(name, arguments).error());  // it returns only when it failed
 }
 
 ExitCode lab_ssh_command(const std::string& name, const std::string& node, const std::vector<std::string>& arguments) {
+  if (const auto root = Lab::become_root(name); !root) return failed(root.error());
   return failed(Lab::ssh(name, node, arguments).error());
 }
 

@@ -35,6 +35,7 @@ Result<Plan> recorded_plan(const RunFile& run, const PlanChoice& choice, bool ne
 
 Result<std::vector<NodeSpec>> nodes_of(const Plan& plan, const PlanChoice& choice) {
   if (!plan.cluster.lab) return plan.cluster.nodes;
+  if (const auto root = Lab::become_root(choice.lab); !root) return Failure(root.error());
   auto status = Lab::status(choice.lab);
   if (!status) return Failure(status.error());
   if (!status->running)

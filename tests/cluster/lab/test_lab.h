@@ -60,7 +60,7 @@ inline Ended in_child(const std::function<int()>& work) {
   close(ends[1]);
   const lab::Descriptor out(ends[0]);
   Ended ended{-1, ""};
-  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  const auto deadline = std::chrono::steady_clock::now() + 180s;
   for (;;) {
     const auto more = lab::read_some(out.get(), deadline);
     if (!more) kill(child, SIGKILL);
