@@ -6,6 +6,7 @@
 
 #include "history/text.h"
 #include "workloads/clients/redis_route.h"
+#include "workloads/clients/unusable.h"
 #include "workloads/specs.h"
 
 namespace shaketable {
@@ -300,17 +301,6 @@ class RedisClient final : public Client {
   std::unique_ptr<RedisRoute> route_;
 };
 
-// Keeps what make() cannot report, an endpoint that is no address, for open().
-class UnusableClient final : public Client {
- public:
-  explicit UnusableClient(Error error) : error_(std::move(error)) {}
-  Result<void> open(Nanos) override { return Failure(error_); }
-  Completion invoke(Name, const Value& value, Nanos) override { return {OpType::fail, value, error_.message}; }
-
- private:
-  const Error error_;
-};
-
 }  // namespace
 
 ClientInfo redis_client() {
@@ -335,7 +325,7 @@ ClientInfo redis_client() {
 #ifdef SHAKETABLE_WITH_REDIS
   info.make = [](const ClientSettings& settings) -> std::unique_ptr<Client> {
     auto route = make_redis_route(settings);
-    if (!route) return std::make_unique<UnusableClient>(route.error());
+    if (!route) return unusable_client(route.error().message);
     return std::make_unique<RedisClient>(settings, std::move(*route));
   };
 #else

@@ -4,14 +4,15 @@
 #include "workloads/clients/mariadb.h"
 #include "workloads/clients/memory.h"
 #include "workloads/clients/postgres.h"
+#include "workloads/clients/rabbitmq.h"
 #include "workloads/clients/redis.h"
 #include "workloads/clients/zookeeper.h"
 
 namespace shaketable {
 
 const std::vector<ClientInfo>& clients() {
-  static const std::vector<ClientInfo> all{etcd_client(),     mariadb_client(), memory_client(),
-                                           postgres_client(), redis_client(),   zookeeper_client()};
+  static const std::vector<ClientInfo> all{etcd_client(),     mariadb_client(), memory_client(),   postgres_client(),
+                                           rabbitmq_client(), redis_client(),   zookeeper_client()};
   return all;
 }
 

@@ -20,6 +20,8 @@ std::vector<std::string> seeds() {
       "check: {timeout: 1s, checkers: [linearizable]}\n"};
   for (const auto& file : std::filesystem::recursive_directory_iterator(SHAKETABLE_SOURCE_DIR "/configs")) {
     if (file.path().extension() != ".yaml") continue;
+    // The clients of these are not in the sample catalogue: no edit of them would ever be taken.
+    if (file.path().parent_path().filename() == "track-record") continue;
     std::stringstream text;
     text << std::ifstream(file.path()).rdbuf();
     texts.push_back(text.str());

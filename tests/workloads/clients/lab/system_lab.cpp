@@ -9,6 +9,7 @@
 
 #include "history/text.h"
 #include "orchestrator/plan/reader.h"
+#include "workloads/interfaces.h"
 
 namespace shaketable::testing {
 namespace {
@@ -67,6 +68,7 @@ std::unique_ptr<Client> SystemLab::client(const ClientInfo& info, const std::str
   settings.options = Parameters(info.parameters);
   for (const auto& [name, value] : changed) settings.options.set(name, value);
   settings.interface = interface;
+  settings.workload = Parameters(find_interface(interface)->parameters);
   settings.worker = worker;
   settings.run = "test";
   for (const Node* node : cluster_->all()) {
