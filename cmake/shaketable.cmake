@@ -38,16 +38,27 @@ function(shaketable_library name)
   target_link_libraries(${name} PUBLIC ${ARGN})
 endfunction()
 
-# shaketable_test(FOLDER LABEL [libraries…]): one Catch2 program, test_<folder>, of tests/FOLDER/*.cpp, every case a ctest of its own.
+# shaketable_test(FOLDER LABEL [TOGETHER|ALONE] [libraries…]): one Catch2 program, test_<folder>, of tests/FOLDER/*.cpp,
+# every case a ctest of its own. TOGETHER: all cases are one ctest, because what they share is dear to make. ALONE: nothing
+# else runs beside them, because they look at the whole machine.
 function(shaketable_test folder label)
+  cmake_parse_arguments(run "TOGETHER;ALONE" "" "" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
   if(NOT sources)
     return()
   endif()
   string(REPLACE "/" "_" name "test_${folder}")
   add_executable(${name} ${sources})
-  target_link_libraries(${name} PRIVATE catch_main ${ARGN})
+  target_link_libraries(${name} PRIVATE catch_main ${run_UNPARSED_ARGUMENTS})
   target_compile_definitions(${name} PRIVATE SHAKETABLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              SHAKETABLE_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
-  catch_discover_tests(${name} TEST_PREFIX "${folder}: " PROPERTIES LABELS ${label} TIMEOUT 300)
+  if(run_TOGETHER)
+    add_test(NAME "${folder}" COMMAND ${name} --durations yes)
+    # The longest first, so that the others run beside it.
+    set_tests_properties("${folder}" PROPERTIES LABELS ${label} TIMEOUT 1500 COST 1500)
+  elseif(run_ALONE)
+    catch_discover_tests(${name} TEST_PREFIX "${folder}: " PROPERTIES LABELS ${label} TIMEOUT 300 RUN_SERIAL TRUE)
+  else()
+    catch_discover_tests(${name} TEST_PREFIX "${folder}: " PROPERTIES LABELS ${label} TIMEOUT 300)
+  endif()
 endfunction()

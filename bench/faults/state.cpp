@@ -16,6 +16,11 @@ mkdir -p /data/bench
 [ -e /data/bench/file ] || head -c 1048576 /dev/urandom >/data/bench/file
 setsid sleep 100000 </dev/null >/dev/null 2>&1 &
 echo $! >/tmp/bench.pid
+# Something for packet faults to bite.
+for peer in 1 2 3; do
+  setsid ping -4 -q -i 0.05 -s 400 10.77.0.$peer </dev/null >/dev/null 2>&1 &
+  setsid ping -6 -q -i 0.05 -s 400 fd77::$peer </dev/null >/dev/null 2>&1 &
+done
 )sh";
 
 // The process may be another one: it runs, and is not stopped. An agent that serves a controller changes nothing.
