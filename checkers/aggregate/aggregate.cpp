@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <optional>
 
 #include <unordered_map>
 
 #include "base/text.h"
 #include "checkers/aggregate/input.h"
+#include "checkers/aggregate/options.h"
 #include "history/text.h"
 
 namespace shaketable {
@@ -86,48 +86,6 @@ const std::vector<Checker>& checkers() {
     return list;
   }();
   return all;
-}
-
-// A value as the type that the option asks for; nullopt if it is of another.
-std::optional<ParameterValue> converted(const Value& value, ParameterType type) {
-  if (type == ParameterType::boolean && value.kind() == Value::Kind::boolean) return ParameterValue(value.boolean());
-  if (type == ParameterType::integer && value.is_integer()) return ParameterValue(value.integer());
-  if (type == ParameterType::text && !aggregate::word(value).empty())
-    return ParameterValue(std::string(aggregate::word(value)));
-  return std::nullopt;
-}
-
-std::string_view type_name(ParameterType type) {
-  return type == ParameterType::boolean   ? "true or false"
-         : type == ParameterType::integer ? "a whole number"
-                                          : "a text";
-}
-
-Result<Parameters> options_of(const AggregateInfo& info, const Value& given) {
-  Parameters parameters(info.options);
-  if (given.is_nil()) return parameters;
-  if (given.kind() != Value::Kind::map)
-    return bad_input(fmt::format("options of {}: found {}, expected a map", info.name, aggregate::shown(given)));
-  for (std::size_t i = 0; i < given.items().size(); i += 2) {
-    const std::string_view name = aggregate::word(given.items()[i]);
-    const ParameterSpec* spec = nullptr;
-    std::vector<std::string_view> names;
-    for (const ParameterSpec& known : info.options) {
-      names.push_back(known.name);
-      if (known.name == name) spec = &known;
-    }
-    if (!spec) {
-      const std::string_view meant = nearest(name, names);
-      return bad_input(fmt::format("{} has no option {}{}", info.name, aggregate::shown(given.items()[i]),
-                                   meant.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", meant)));
-    }
-    auto value = converted(given.items()[i + 1], spec->type);
-    if (!value)
-      return bad_input(fmt::format("option {} of {}: found {}, expected {}", name, info.name,
-                                   aggregate::shown(given.items()[i + 1]), type_name(spec->type)));
-    parameters.set(name, std::move(*value));
-  }
-  return parameters;
 }
 
 struct Part {
@@ -242,7 +200,7 @@ Result<Verdict> check_aggregate(std::string_view name, const History& history, c
   for (const Checker& checker : checkers()) {
     names.push_back(checker.info.name);
     if (checker.info.name != name) continue;
-    auto parameters = options_of(checker.info, options);
+    auto parameters = aggregate::options_of(checker.info.name, checker.info.options, options);
     if (!parameters) return Failure(std::move(parameters.error()));
     if (parameters->boolean("keyed")) return check_keyed(checker, history, *parameters, budget);
     return checker.check({history, *parameters, budget});

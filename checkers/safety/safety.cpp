@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "base/duration.h"
 #include "base/text.h"
+#include "checkers/aggregate/options.h"
 #include "checkers/safety/promise.h"
 
 namespace shaketable {
@@ -66,56 +66,6 @@ const std::vector<Checker>& checkers() {
   return all;
 }
 
-std::optional<ParameterValue> converted(const Value& value, ParameterType type) {
-  const bool number = value.is_integer() || value.kind() == Value::Kind::real;
-  const auto real = [&] { return value.is_integer() ? static_cast<double>(value.integer()) : value.real(); };
-  switch (type) {
-    case ParameterType::boolean:
-      if (value.kind() == Value::Kind::boolean) return ParameterValue(value.boolean());
-      return std::nullopt;
-    case ParameterType::number:
-      if (number) return ParameterValue(real());
-      return std::nullopt;
-    case ParameterType::duration:
-      if (number && real() >= 0 && real() < 1e9) return ParameterValue(Nanos(static_cast<std::int64_t>(real() * 1e9)));
-      if (const auto duration = parse_duration(aggregate::word(value))) return ParameterValue(*duration);
-      return std::nullopt;
-    default:
-      return std::nullopt;
-  }
-}
-
-Result<Parameters> options_of(const SafetyInfo& info, const Value& given) {
-  Parameters parameters(info.options);
-  if (given.is_nil()) return parameters;
-  if (given.kind() != Value::Kind::map)
-    return bad_input(fmt::format("options of {}: found {}, expected a map", info.name, aggregate::shown(given)));
-  for (std::size_t i = 0; i < given.items().size(); i += 2) {
-    const std::string_view name = aggregate::word(given.items()[i]);
-    const ParameterSpec* spec = nullptr;
-    std::vector<std::string_view> names;
-    for (const ParameterSpec& known : info.options) {
-      names.push_back(known.name);
-      if (known.name == name) spec = &known;
-    }
-    if (!spec) {
-      const std::string_view meant = nearest(name, names);
-      return bad_input(fmt::format("{} has no option {}{}", info.name, aggregate::shown(given.items()[i]),
-                                   meant.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", meant)));
-    }
-    auto value = converted(given.items()[i + 1], spec->type);
-    if (!value) {
-      const char* expected = spec->type == ParameterType::boolean  ? "true or false"
-                             : spec->type == ParameterType::number ? "a number"
-                                                                   : "a duration";
-      return bad_input(fmt::format("option {} of {}: found {}, expected {}", name, info.name,
-                                   aggregate::shown(given.items()[i + 1]), expected));
-    }
-    parameters.set(name, std::move(*value));
-  }
-  return parameters;
-}
-
 }  // namespace
 
 namespace safety {
@@ -151,7 +101,7 @@ Result<Verdict> check_safety(std::string_view name, const History& history, cons
   for (const Checker& checker : checkers()) {
     names.push_back(checker.info.name);
     if (checker.info.name != name) continue;
-    const Result<Parameters> parameters = options_of(checker.info, options);
+    const Result<Parameters> parameters = aggregate::options_of(checker.info.name, checker.info.options, options);
     if (!parameters) return Failure(parameters.error());
     const Parameters none;
     const std::vector<aggregate::Call> calls = aggregate::calls_of({history, none, budget});
