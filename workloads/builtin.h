@@ -17,5 +17,16 @@ WorkloadInfo bank_workload();
 WorkloadInfo queue_workload();
 WorkloadInfo lock_workload();
 WorkloadInfo unique_ids_workload();
+WorkloadInfo multi_register_workload();
+WorkloadInfo log_workload();
+WorkloadInfo g2_workload();
+WorkloadInfo causal_workload();
+WorkloadInfo monotonic_workload();
+WorkloadInfo unique_name_workload();
+WorkloadInfo lease_fencing_workload();
+WorkloadInfo leader_workload();
+WorkloadInfo lww_workload();
+WorkloadInfo exactly_once_workload();
+WorkloadInfo echo_checksum_workload();
 
 }  // namespace shaketable

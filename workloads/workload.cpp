@@ -5,10 +5,13 @@
 namespace shaketable {
 
 const std::vector<WorkloadInfo>& workloads() {
-  static const std::vector<WorkloadInfo> all = {register_workload(),  list_append_workload(), rw_register_workload(),
-                                                long_fork_workload(), set_workload(),         set_full_workload(),
-                                                counter_workload(),   bank_workload(),        queue_workload(),
-                                                lock_workload(),      unique_ids_workload()};
+  static const std::vector<WorkloadInfo> all = {
+      register_workload(),     multi_register_workload(), set_workload(),        set_full_workload(),
+      counter_workload(),      bank_workload(),           queue_workload(),      log_workload(),
+      list_append_workload(),  rw_register_workload(),    long_fork_workload(),  g2_workload(),
+      causal_workload(),       monotonic_workload(),      unique_ids_workload(), unique_name_workload(),
+      lock_workload(),         lease_fencing_workload(),  leader_workload(),     lww_workload(),
+      exactly_once_workload(), echo_checksum_workload()};
   return all;
 }
 

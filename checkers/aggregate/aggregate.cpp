@@ -80,6 +80,7 @@ const std::vector<Checker>& checkers() {
            flag("strict-sends", "no other send may come between two sends of one transaction"),
            flag("ww-deps", "the order of sends counts as a dependency: look for G0, and for G1c with it")}},
          aggregate::check_kafka},
+        {{"checksum", "payloads that carry their own sum come back as they were sent", {}}, aggregate::check_checksum},
     };
     for (Checker& checker : list)
       checker.info.options.push_back(flag("keyed", "values are [key value]: judge every key by itself"));

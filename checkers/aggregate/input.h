@@ -101,5 +101,6 @@ Verdict check_causal_reverse(const Input& input);
 Verdict check_monotonic(const Input& input);
 Verdict check_g2(const Input& input);
 Verdict check_kafka(const Input& input);
+Verdict check_checksum(const Input& input);
 
 }  // namespace shaketable::aggregate

@@ -123,6 +123,22 @@ const std::vector<Case>& cases() {
       {"lock", {{"hold", DurationRange{Nanos(0), std::chrono::microseconds(300)}}}, "double-grant", 0.5},
       {"lock", {{"hold", DurationRange{}}}, "repeated-token", 0.3},
       {"unique-ids", {}, "repeated-id"},
+      {"multi-register", {}, "torn-read", 0.3},
+      {"multi-register", {{"value_bytes", std::uint64_t{10}}}, "dirty-abort"},
+      {"log", {}, "lost-message"},
+      {"log", {{"sends", std::int64_t{3}}, {"value_bytes", std::uint64_t{12}}}, "reused-offset"},
+      {"g2", {{"inserts", std::int64_t{3}}}, "blind-insert", 0.3},
+      {"causal", {}, "stale-read"},
+      {"monotonic", {}, "stale-read"},
+      {"unique-name", {}, "blind-cas", 0.3},
+      {"lease-fencing", {{"hold", DurationRange{Nanos(0), std::chrono::microseconds(500)}}}, "stale-use", 1},
+      {"lease-fencing", {{"hold", DurationRange{}}}, "repeated-token", 0.5},
+      {"leader", {}, "two-leaders"},
+      {"leader", {}, "old-term"},
+      {"lww", {{"reads", 0.2}}, "lost-write", 0.3},
+      {"exactly-once", {{"repeats", 0.3}}, "repeated-effect", 0.3},
+      {"exactly-once", {}, "lost-effect"},
+      {"echo-checksum", {}, "corrupt-read"},
   };
   return all;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// etcd 3.4 and later over its JSON gateway. Functions: read, write, cas on registers (docs/clients.md has the table of
-// which error means what).
+// etcd 3.4 and later over its JSON gateway (docs/clients.md has the requests of each interface, and the table of which
+// error means what).
 
 #include "workloads/client.h"
 

@@ -76,6 +76,11 @@ const std::vector<Case>& cases() {
        "causal-reverse"},
       {"monotonic", {}, "0 read => 1\n1 read => 2", "0 read => 2\n1 read => 1", "nonmonotonic-realtime"},
       {"g2", {}, "0 insert [1 [10 nil]]\n1 insert [2 [nil 11]]", "0 insert [1 [10 nil]]\n1 insert [1 [nil 11]]", "G2"},
+      {"checksum",
+       {},
+       "0 write \"352441c2:abc\"\n0 read => \"352441c2:abc\"",
+       "0 write \"352441c2:abc\"\n0 read => \"352441c2:abd\"",
+       "corrupt"},
       {"kafka",
        {},
        "0 send [[:send k 1]] => [[:send k [0 1]]]\n1 assign [k]\n1 poll [[:poll]] => [[:poll {k [[0 1]]}]]",
@@ -188,7 +193,7 @@ TEST_CASE("no checker is left out of these tests") {
     INFO(checker.find("name")->text());
     CHECK(tested.contains(std::string(checker.find("name")->text())));
   }
-  CHECK(listed.size() == 24);
+  CHECK(listed.size() == 25);
 }
 
 TEST_CASE("a checker's parameters have one clear error each") {

@@ -13,13 +13,19 @@ namespace {
 
 const Name kRead("read"), kWrite("write"), kCas("cas");
 
-std::unique_ptr<Client> client_of(const std::string& url, const char* reads = "linearizable") {
+std::unique_ptr<Client> client_of(const std::string& url, const char* reads = "linearizable",
+                                  const char* interface = "") {
   const ClientInfo info = etcd_client();
   ClientSettings settings;
+  settings.interface = interface;
+  settings.workload.set("accounts", std::int64_t{2});
+  settings.workload.set("total", std::int64_t{20});
+  settings.workload.set("locks", std::int64_t{1});
   settings.endpoints = {{"n1", url}};
   settings.run = "r1";
   settings.options = Parameters(info.parameters);
   settings.options.set("reads", std::string(reads));
+  settings.options.set("keep_alive", false);  // a second connection would take the script's turns
   return info.make(settings);
 }
 
@@ -115,4 +121,119 @@ TEST_CASE("etcd client: an answer that is not what etcd says is an error, not a 
   const auto client = client_of(server.url());
   CHECK(client->invoke(kRead, tuple(1, nullptr), 2s).type == OpType::fail);
   CHECK(client->invoke(kCas, tuple(1, Value::list({1, 2})), 2s).type != OpType::ok);
+}
+
+namespace {
+
+std::unique_ptr<Client> offering(const std::string& url, const char* interface) {
+  return client_of(url, "linearizable", interface);
+}
+
+Value txn(const std::string& edn) {
+  return *parse_edn(edn);
+}
+
+const Name kTxn("txn");
+// Key 1 was changed last by revision 7 and holds [1] or 1; key 2 is not there.
+const char* const kTwoLists =
+    R"({"succeeded":true,"responses":[{"response_range":{"kvs":[{"mod_revision":"7","value":"WzFd"}],"count":"1"}},)"
+    R"({"response_range":{"header":{}}}]})";
+const char* const kOneNumber =
+    R"({"succeeded":true,"responses":[{"response_range":{"kvs":[{"mod_revision":"7","value":"MQ=="}],"count":"1"}}]})";
+
+}  // namespace
+
+TEST_CASE("etcd client: a transaction that appends is guarded by the revisions of all keys it looked at") {
+  ScriptedServer server({{Act::answer, kTwoLists}, {Act::answer, R"({"succeeded":true})"}});
+  const Completion done = offering(server.url(), "list-transactions")
+                              ->invoke(kTxn, txn(R"([["r" 1 nil] ["append" 2 5] ["append" 2 6] ["r" 2 nil]])"), 2s);
+  CHECK(done == Completion{OpType::ok, txn(R"([["r" 1 [1]] ["append" 2 5] ["append" 2 6] ["r" 2 [5 6]]])"), nullptr});
+  REQUIRE(server.requests().size() == 2);
+  const std::string& guarded = server.requests()[1];
+  CHECK(guarded.find(R"("mod_revision":"7")") != std::string::npos);
+  CHECK(guarded.find(R"("mod_revision":"0")") != std::string::npos);
+  // One put of the whole list [5,6].
+  CHECK(guarded.find(R"("value":"WzUsNl0=")") != std::string::npos);
+  CHECK(guarded.find("requestPut") == guarded.rfind("requestPut"));
+}
+
+TEST_CASE("etcd client: a transaction that lost the race failed and is not tried again") {
+  ScriptedServer server({{Act::answer, kOneNumber}, {Act::answer, R"({"header":{}})"}});
+  const Value asked = txn(R"([["r" 1 nil] ["w" 1 2]])");
+  CHECK(offering(server.url(), "register-transactions")->invoke(kTxn, asked, 2s) ==
+        Completion{OpType::fail, asked, "a key had changed since it was read"});
+  CHECK(server.requests().size() == 2);
+}
+
+TEST_CASE("etcd client: transactions that only read or only write are one request") {
+  ScriptedServer server({{Act::answer, kOneNumber}, {Act::answer, R"({"succeeded":true})"}});
+  const auto client = offering(server.url(), "register-transactions");
+  CHECK(client->invoke(kTxn, txn(R"([["r" 1 nil]])"), 2s).value == txn(R"([["r" 1 1]])"));
+  CHECK(client->invoke(kTxn, txn(R"([["w" 1 2] ["r" 1 nil] ["w" 1 3]])"), 2s).value ==
+        txn(R"([["w" 1 2] ["r" 1 2] ["w" 1 3]])"));
+  CHECK(server.requests().size() == 2);
+  CHECK(server.requests()[1].find("compare") == std::string::npos);
+}
+
+TEST_CASE("etcd client: silence before the writes of a transaction were sent is a failure and afterwards unknown") {
+  const Value asked = txn(R"([["append" 1 2]])");
+  ScriptedServer before({{Act::silence, ""}});
+  CHECK(offering(before.url(), "list-transactions")->invoke(kTxn, asked, 100ms).type == OpType::fail);
+  ScriptedServer after({{Act::answer, kOneNumber}, {Act::silence, ""}});
+  CHECK(offering(after.url(), "list-transactions")->invoke(kTxn, asked, 100ms).type == OpType::info);
+}
+
+TEST_CASE("etcd client: counters and accounts change only what nobody else changed meanwhile") {
+  ScriptedServer server({{Act::answer, kOneNumber}, {Act::answer, R"({"succeeded":true})"}});
+  CHECK(offering(server.url(), "counter")->invoke(Name("add"), 4, 2s).type == OpType::ok);
+  CHECK(server.requests().at(1).find(R"("value":"NQ==")") != std::string::npos);  // 5
+  CHECK(server.requests().at(1).find(R"("mod_revision":"7")") != std::string::npos);
+
+  ScriptedServer poor(
+      {{Act::answer, R"({"responses":[{"response_range":{"kvs":[{"mod_revision":"7","value":"MQ=="}]}},)"
+                     R"({"response_range":{"kvs":[{"mod_revision":"8","value":"OQ=="}]}}]})"}});
+  const Value transfer = Value::map({{"from", 0}, {"to", 1}, {"amount", 2}});
+  CHECK(offering(poor.url(), "bank")->invoke(Name("transfer"), transfer, 2s) ==
+        Completion{OpType::fail, transfer, "the account does not hold so much"});
+}
+
+TEST_CASE("etcd client: who takes an element from a queue is who deletes its key") {
+  const char* element = R"({"kvs":[{"key":"eA==","mod_revision":"9","value":"NQ=="}]})";
+  ScriptedServer server({{Act::answer, element},
+                         {Act::answer, R"({"succeeded":true})"},
+                         {Act::answer, element},
+                         {Act::answer, R"({"header":{}})"},
+                         {Act::answer, R"({"header":{}})"},
+                         {Act::answer, R"({"deleted":"2","prev_kvs":[{"value":"NQ=="},{"value":"Ng=="}]})"}});
+  const auto client = offering(server.url(), "queue");
+  CHECK(client->invoke(Name("dequeue"), nullptr, 2s) == Completion{OpType::ok, 5, nullptr});
+  CHECK(client->invoke(Name("dequeue"), nullptr, 2s).type == OpType::fail);
+  CHECK(client->invoke(Name("dequeue"), nullptr, 2s) == Completion{OpType::ok, nullptr, nullptr});
+  CHECK(client->invoke(Name("drain"), nullptr, 2s).value == Value::list({5, 6}));
+}
+
+TEST_CASE("etcd client: a lock is held under a lease and its token is the revision of its key") {
+  ScriptedServer server({{Act::answer, R"({"ID":"77","TTL":"2"})"},
+                         {Act::answer, R"({"key":"bG9jay83Nw=="})"},
+                         {Act::answer, R"({"kvs":[{"create_revision":"12"}]})"},
+                         {Act::answer, R"({"succeeded":true})"},
+                         {Act::answer, R"({"header":{}})"}});
+  const auto client = offering(server.url(), "fenced-lock");
+  CHECK(client->invoke(Name("acquire"), 0, 2s) == Completion{OpType::ok, 12, nullptr});
+  CHECK(client->invoke(Name("use"), Value::list({0, 12}), 2s).type == OpType::ok);
+  CHECK(client->invoke(Name("release"), 0, 2s).type == OpType::ok);
+  CHECK(client->invoke(Name("release"), 0, 2s).type == OpType::fail);
+  CHECK(server.requests().at(1).find(R"("lease":"77")") != std::string::npos);
+  CHECK(server.requests().at(4) == R"({"key":"bG9jay83Nw=="})");
+}
+
+TEST_CASE("etcd client: an acquire without an answer is unknown and one without a lease failed") {
+  ScriptedServer waits({{Act::answer, R"({"ID":"77"})"}, {Act::silence, ""}});
+  CHECK(offering(waits.url(), "lock")->invoke(Name("acquire"), 0, 100ms).type == OpType::info);
+  ScriptedServer no_lease({{Act::silence, ""}});
+  CHECK(offering(no_lease.url(), "lock")->invoke(Name("acquire"), 0, 100ms).type == OpType::fail);
+  ScriptedServer lapsed({{Act::answer, R"({"ID":"77"})"}, {Act::answer, R"({"key":"eA=="})"}, {Act::answer, "{}"}});
+  const Completion done = offering(lapsed.url(), "fenced-lock")->invoke(Name("acquire"), 0, 2s);
+  CHECK(done.type == OpType::info);
+  CHECK(done.error == Value("the lease had run out by the time the lock was granted"));
 }
