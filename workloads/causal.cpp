@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "workloads/builtin.h"
+#include "workloads/final_reads.h"
 #include "workloads/specs.h"
 
 namespace shaketable {
@@ -11,7 +12,8 @@ namespace {
 
 class Causal final : public Generator {
  public:
-  Causal(std::size_t workers, double reads, std::int64_t writes) : reads_(reads), writes_(writes), own_(workers) {
+  Causal(std::size_t workers, double reads, std::int64_t writes, std::shared_ptr<KeyCount> keys)
+      : reads_(reads), writes_(writes), own_(workers), keys_(std::move(keys)) {
     for (Own& own : own_) renew(own);
   }
 
@@ -38,18 +40,20 @@ class Causal final : public Generator {
   struct Own {
     std::int64_t key = 0, written = 0;
   };
-  void renew(Own& own) { own = {keys_++, 0}; }
+  void renew(Own& own) { own = {keys_->used++, 0}; }
 
   const double reads_;
   const std::int64_t writes_;
   std::vector<Own> own_;
-  std::int64_t keys_ = 0;
+  std::shared_ptr<KeyCount> keys_;
 };
 
 Result<Workload> make(const Parameters& parameters, std::size_t workers) {
+  auto keys = std::make_shared<KeyCount>();
   Workload workload;
   workload.main = std::make_unique<Causal>(std::max<std::size_t>(1, workers), parameters.number("reads"),
-                                           parameters.integer("writes_per_key"));
+                                           parameters.integer("writes_per_key"), keys);
+  workload.final = read_all_registers(keys);
   workload.checks = {{"causal", {{"keyed", true}}}};
   return workload;
 }

@@ -18,6 +18,9 @@ Verdict check_causal(const Input& input) {
   std::unordered_map<std::int64_t, std::int64_t> written;  // value to where its earliest write began
   std::unordered_map<std::int64_t, const Call*> failed;
   std::vector<const Call*> sessions;  // what succeeded, by completion
+  // Reads of nil say nothing, unless nothing had been acknowledged by then: that is what there was to see.
+  std::vector<const Call*> empty;
+  std::int64_t acknowledged = kNever;
   for (const Call& call : calls) {
     const std::string_view f = call.f.text();
     if (f == "write" && call.asked().is_integer()) {
@@ -27,9 +30,14 @@ Verdict check_causal(const Input& input) {
       }
       const auto at = written.try_emplace(call.asked().integer(), call.start).first;
       at->second = std::min(at->second, call.start);
-      if (call.ok()) sessions.push_back(&call);
+      if (call.ok()) {
+        sessions.push_back(&call);
+        acknowledged = std::min(acknowledged, call.end);
+      }
     } else if ((f == "read" || f == "read-init") && call.ok() && call.answer().is_integer()) {
       sessions.push_back(&call);
+    } else if (f == "read" && call.ok() && call.answer().is_nil()) {
+      empty.push_back(&call);
     }
   }
   std::stable_sort(sessions.begin(), sessions.end(), [](const Call* a, const Call* b) { return a->end < b->end; });
@@ -39,7 +47,8 @@ Verdict check_causal(const Input& input) {
     const Call* by = nullptr;
   };
   std::unordered_map<std::int64_t, Session> latest;
-  std::int64_t reads = 0;
+  std::int64_t reads = std::count_if(empty.begin(), empty.end(),
+                                     [acknowledged](const Call* call) { return call->start < acknowledged; });
   std::size_t steps = 0;
   for (const Call* call : sessions) {
     if (++steps % 1024 == 0 && input.budget.time_spent()) return out_of_time("causal", operations);

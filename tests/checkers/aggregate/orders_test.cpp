@@ -109,6 +109,7 @@ TEST_CASE("causal: a session does not go back, and nobody reads the future") {
   CHECK(judged("causal", "0 invoke write 1\n0 ok\n0 invoke write 2\n0 ok\n0 invoke read\n0 ok read 1") ==
         "INVALID: 1 stale-read");
   CHECK(judged("causal", "0 invoke write 1\n0 ok\n0 invoke read\n0 ok read nil") == "unknown: nothing was ever read");
+  CHECK(judged("causal", "0 invoke write 1\n0 info\n1 invoke read\n1 ok read nil") == "valid");
   CHECK(judged("causal",
                "0 invoke write 1\n0 ok\n1 invoke read\n1 ok read 0\n1 invoke read\n1 ok read 1\n1 invoke read\n1 ok "
                "read 0") == "INVALID: 1 stale-read");
