@@ -3,6 +3,7 @@
 #include "workloads/clients/etcd.h"
 #include "workloads/clients/mariadb.h"
 #include "workloads/clients/memory.h"
+#include "workloads/clients/nats.h"
 #include "workloads/clients/postgres.h"
 #include "workloads/clients/rabbitmq.h"
 #include "workloads/clients/redis.h"
@@ -11,8 +12,8 @@
 namespace shaketable {
 
 const std::vector<ClientInfo>& clients() {
-  static const std::vector<ClientInfo> all{etcd_client(),     mariadb_client(), memory_client(),   postgres_client(),
-                                           rabbitmq_client(), redis_client(),   zookeeper_client()};
+  static const std::vector<ClientInfo> all{etcd_client(),     mariadb_client(),  memory_client(), nats_client(),
+                                           postgres_client(), rabbitmq_client(), redis_client(),  zookeeper_client()};
   return all;
 }
 
