@@ -86,9 +86,10 @@ class PostgresSession final : public SqlSession {
 
   bool connected() override {
     if (!connection_) return false;
-    // Between statements the server says nothing, unless to take its leave.
+    // Between statements the server says nothing, unless to take its leave or that it has been promoted. A new
+    // connection costs little, and the end of this one may be still under way when its last words are here.
     pollfd waiting{PQsocket(connection_), POLLIN, 0};
-    if (poll(&waiting, 1, 0) > 0 && (!PQconsumeInput(connection_) || PQstatus(connection_) != CONNECTION_OK)) close();
+    if (poll(&waiting, 1, 0) > 0) close();
     return connection_ != nullptr;
   }
 

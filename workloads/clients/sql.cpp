@@ -159,7 +159,7 @@ std::vector<ParameterSpec> sql_parameters(const std::string& isolation) {
 }
 
 std::vector<std::string> sql_interfaces() {
-  return {"register", "list-transactions", "register-transactions", "set",         "counter", "bank",
+  return {"register", "list-transactions", "register-transactions", "set",         "queue", "counter", "bank",
           "ids",      "monotonic",         "predicate-insert",      "exactly-once"};
 }
 

@@ -81,6 +81,7 @@ std::optional<SqlOperation> SqlOperations::find(std::string_view f, const Value&
   if (interface_ == "register") return on_register(f, value);
   if (interface_ == "list-transactions" || interface_ == "register-transactions") return transaction(f, value);
   if (interface_ == "set") return on_set(f, value);
+  if (interface_ == "queue") return on_queue(f, value);
   if (interface_ == "counter") return on_counter(f, value);
   if (interface_ == "bank") return on_bank(f, value);
   if (interface_ == "ids") return on_ids(f);
@@ -207,6 +208,28 @@ std::optional<SqlOperation> SqlOperations::on_set(std::string_view f, const Valu
   if (f != "read") return std::nullopt;
   return one_statement(true, [=](const SqlRun& run, Value& result) -> Problem {
     const SqlAnswer answer = run(fmt::format("SELECT v FROM {}", name));
+    return answer.ok() ? read_list(answer, result) : answer.problem;
+  });
+}
+
+std::optional<SqlOperation> SqlOperations::on_queue(std::string_view f, const Value& value) const {
+  const std::string name = table("elements");
+  if (f == "enqueue") return on_set("add", value);
+  if (f == "dequeue")
+    return several_statements(false, [=](const SqlRun& run, Value& result) -> Problem {
+      // SKIP LOCKED: what another transaction is taking out is none of ours, and not worth waiting for.
+      const SqlAnswer found = run(fmt::format("SELECT id, v FROM {} ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED", name));
+      if (!found.ok()) return found.problem;
+      result = Value();
+      if (found.rows.empty()) return std::nullopt;
+      if (auto problem = read_json(text_of(found.rows[0], 1), result)) return problem;
+      const SqlAnswer taken = run(fmt::format("DELETE FROM {} WHERE id = {}", name, number_of(found.rows[0], 0)));
+      if (!taken.ok()) return taken.problem;
+      return taken.affected == 1 ? Problem() : "the element was taken by somebody else";
+    });
+  if (f != "drain") return std::nullopt;
+  return one_statement(false, [=](const SqlRun& run, Value& result) -> Problem {
+    const SqlAnswer answer = run(fmt::format("DELETE FROM {} RETURNING v", name));
     return answer.ok() ? read_list(answer, result) : answer.problem;
   });
 }
@@ -383,7 +406,7 @@ std::vector<std::string> SqlOperations::setup() const {
   if (interface_ == "register" || interface_ == "register-transactions" || interface_ == "exactly-once")
     statements = {keyed("registers")};
   if (interface_ == "list-transactions") statements = {keyed("lists")};
-  if (interface_ == "set" || interface_ == "ids")
+  if (interface_ == "set" || interface_ == "queue" || interface_ == "ids")
     statements = {fmt::format("CREATE TABLE IF NOT EXISTS {} (id {}, v {} NOT NULL)", table("elements"),
                               dialect_.serial_type, dialect_.text_type)};
   if (interface_ == "predicate-insert")

@@ -41,6 +41,7 @@ class SqlOperations {
  private:
   std::optional<SqlOperation> on_register(std::string_view f, const Value& value) const;
   std::optional<SqlOperation> on_set(std::string_view f, const Value& value) const;
+  std::optional<SqlOperation> on_queue(std::string_view f, const Value& value) const;
   std::optional<SqlOperation> on_counter(std::string_view f, const Value& value) const;
   std::optional<SqlOperation> on_bank(std::string_view f, const Value& value) const;
   std::optional<SqlOperation> on_ids(std::string_view f) const;

@@ -249,6 +249,13 @@ TEST_CASE("sql client: effects happen once and the other interfaces answer as th
   Setting set("set");
   CHECK(type_of(set.invoke("add", "1", {})) == OpType::ok);
   CHECK(to_json(set.invoke("read", "null", {done({{"1"}, {"1"}})}).value) == "[1,1]");
+  Setting queue("queue");
+  CHECK(queue.invoke("dequeue", "null", {done(), done({{"9", "5"}}), done(), done()}).value == Value(5));
+  CHECK(queue.script.statements[2].ends_with("WHERE id = 9"));
+  CHECK(queue.invoke("dequeue", "null", {}) == Completion{OpType::ok, nullptr, nullptr});
+  CHECK(type_of(queue.invoke("dequeue", "null", {done(), done({{"9", "5"}}), done({}, 0)})) == OpType::fail);
+  CHECK(type_of(queue.invoke("drain", "null", {unknown()})) == OpType::info);
+  CHECK(to_json(queue.invoke("drain", "null", {done({{"5"}, {"6"}})}).value) == "[5,6]");
   Setting ids("ids");
   CHECK(ids.invoke("generate", "null", {done({{"12"}})}).value == Value(12));
   Setting monotonic("monotonic");

@@ -34,14 +34,14 @@ SystemSpec system_named(const std::string& name) {
   return *spec;
 }
 
-// One node with both servers' packages, shared by the cases below.
+// Nodes with both servers' packages: one layer for all cases.
 struct SqlLab {
   LabSpec lab;
   std::vector<NodeSpec> nodes;
 
-  SqlLab() {
+  explicit SqlLab(int count) {
     lab.name = "test-sql-" + std::to_string(::getpid());
-    lab.nodes = 1;
+    lab.nodes = count;
     lab.packages = system_named("postgres").packages;
     for (const std::string& package : system_named("mariadb").packages) lab.packages.push_back(package);
     auto up = Lab::up(lab);
@@ -175,10 +175,10 @@ class Load {
   std::vector<std::jthread> threads_;
 };
 
-void run_command(const Cluster& cluster, const std::string& script) {
+void run_command(const Cluster& cluster, const std::string& script, std::size_t node = 0) {
   Command command;
   command.script = script;
-  REQUIRE(cluster.node(0).run(command).get().describe() == "exit code 0");
+  REQUIRE(cluster.node(node).run(command).get().describe() == "exit code 0");
 }
 
 void hold_to_its_word(const SqlLab& setting, const ClientInfo& info, int port, const char* isolation) {
@@ -246,11 +246,74 @@ TEST_CASE("sql clients: paused and killed and cut off in the middle and what the
     return;
   }
   const ClientInfo postgres = postgres_client(), mariadb = mariadb_client();
-  SqlLab setting;
+  SqlLab setting(1);
   inside(setting.lab.name, [&] {
     if (postgres.make) hold_to_its_word(setting, postgres, 5432, "serializable");
     if (mariadb.make) hold_to_its_word(setting, mariadb, 3306, "repeatable-read");
   });
   if (!postgres.make) WARN("left out: " << postgres.missing);
   if (!mariadb.make) WARN("left out: " << mariadb.missing);
+}
+
+TEST_CASE("a replica of PostgreSQL is promoted and clients find it and the old primary follows it") {
+  const ClientInfo info = postgres_client();
+  if (::geteuid() != 0 || !info.make) {
+    WARN("skipped: the lab needs root, and the client libpq-dev");
+    return;
+  }
+  SqlLab setting(2);
+  inside(setting.lab.name, [&] {
+    using Names = std::vector<std::string>;
+    const Cluster cluster = make_cluster(setting.nodes);
+    REQUIRE(error_of(cluster.connect()) == "fine");
+    System system(system_named("postgres-replicated"), cluster, true, {});
+    SteadyClock clock;
+    const auto await_health = [&] {
+      const auto healthy = system.wait_until_healthy(clock, 60s, {});
+      INFO((healthy ? "" : healthy.error().message));
+      REQUIRE(healthy);
+    };
+    REQUIRE(error_of(system.set_up()) == "fine");
+    REQUIRE(error_of(system.start_all()) == "fine");
+    await_health();
+    CHECK(system.primaries().value() == Names{"n1"});
+
+    ClientSettings settings;
+    for (std::size_t i = 0; i < 2; ++i)
+      settings.endpoints.push_back({cluster.node(i).name(), system.client_url(cluster.node(i)).value()});
+    settings.run = "promotion";
+    settings.interface = "register";
+    settings.options = Parameters(info.parameters);
+    settings.options.set("reads", std::string("own"));
+    const auto on_n1 = info.make(settings);
+    settings.worker = 1;
+    const auto on_n2 = info.make(settings);
+    REQUIRE(error_of(on_n1->setup(10s)) == "fine");
+    const Name write("write"), read("read");
+    const auto tuple = [](Value v) { return Value::list({1, std::move(v)}); };
+    // What has been written is read on the other node, sooner or later.
+    const auto sees = [&](Client& client, int value) {
+      for (int i = 0; i < 100; ++i) {
+        if (client.invoke(read, tuple(nullptr), 2s) == Completion{OpType::ok, tuple(value), nullptr}) return true;
+        std::this_thread::sleep_for(100ms);
+      }
+      return false;
+    };
+    CHECK(on_n2->invoke(write, tuple(5), 5s).type == OpType::ok);
+    CHECK(sees(*on_n1, 5));
+    CHECK(sees(*on_n2, 5));
+
+    REQUIRE(error_of(system.kill({"n1"})) == "fine");
+    CHECK(on_n2->invoke(write, tuple(6), 2s).type != OpType::ok);
+    run_command(cluster, "sh /etc/shaketable/postgres-promote", 1);
+    CHECK(on_n2->invoke(write, tuple(7), 5s).type == OpType::ok);
+    REQUIRE(error_of(system.start({"n1"})) == "fine");
+    await_health();
+    CHECK(system.primaries().value() == Names{"n2"});
+    const Completion written = on_n1->invoke(write, tuple(8), 5s);
+    INFO(to_json(written.error));
+    CHECK(written.type == OpType::ok);
+    CHECK(sees(*on_n1, 8));
+    CHECK(error_of(system.tear_down()) == "fine");
+  });
 }
