@@ -27,6 +27,8 @@ enum class ParameterType {
   texts,        // one text or a list of them
   choice_list,  // one or a list of `choices`
   weights,      // {read: 2, write: 1}: names of `choices` (any name when empty) to numbers >= 0
+  entries,      // {any: text, name: text}
+  command,      // a program and its arguments; one with a slash in its name starts at the plan's directory
 };
 
 struct DurationRange {
@@ -34,9 +36,10 @@ struct DurationRange {
   friend bool operator==(const DurationRange&, const DurationRange&) = default;
 };
 
-using Weights = std::vector<std::pair<std::string, double>>;  // in the plan's order
+using Weights = std::vector<std::pair<std::string, double>>;       // in the plan's order
+using Entries = std::vector<std::pair<std::string, std::string>>;  // the same
 using ParameterValue = std::variant<bool, std::int64_t, double, Nanos, DurationRange, std::uint64_t, std::string,
-                                    std::vector<std::string>, Weights>;
+                                    std::vector<std::string>, Weights, Entries>;
 
 struct ParameterSpec {
   std::string name;
@@ -69,6 +72,7 @@ class Parameters {
   const std::string& text(std::string_view name) const { return get<std::string>(name); }
   const std::vector<std::string>& texts(std::string_view name) const { return get<std::vector<std::string>>(name); }
   const Weights& weights(std::string_view name) const { return get<Weights>(name); }
+  const Entries& entries(std::string_view name) const { return get<Entries>(name); }
 
  private:
   template <class T>

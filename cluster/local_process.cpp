@@ -32,7 +32,7 @@ namespace {
 
 namespace bp = boost::process::v2;
 
-constexpr off_t kErrorBytesMax = 1 << 20;
+constexpr off_t kErrorBytesMax = 1 << 20, kErrorFileBytesMax = 16 << 20;
 
 // Runs in the child between fork and exec: system calls only.
 struct ChildSetup {
@@ -104,7 +104,15 @@ Result<std::unique_ptr<LocalProcess>> LocalProcess::start(const LocalProcessSpec
     return bad_input(spec.directory + ": " + std::strerror(errno));
 
   std::unique_ptr<LocalProcess> self(new LocalProcess);
-  self->errors_ = UniqueFd(static_cast<int>(::memfd_create("stderr", MFD_CLOEXEC)));
+  if (spec.error_file.empty()) {
+    self->errors_ = UniqueFd(static_cast<int>(::memfd_create("stderr", MFD_CLOEXEC)));
+    self->errors_max_ = kErrorBytesMax;
+  } else {
+    self->errors_ = UniqueFd(::open(spec.error_file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (!self->errors_) return infrastructure(spec.error_file + ": " + std::strerror(errno));
+    self->errors_from_ = std::max<off_t>(0, ::lseek(self->errors_.get(), 0, SEEK_END));
+    self->errors_max_ = kErrorFileBytesMax;
+  }
   std::optional<Pipe> in, out;
   if (spec.stream < 0) {
     in = make_pipe();
@@ -183,7 +191,8 @@ std::optional<LocalExit> LocalProcess::wait(Nanos timeout) {
 std::string LocalProcess::error_output(std::size_t limit_bytes) const {
   struct stat info {};
   if (::fstat(errors_.get(), &info) != 0) return {};
-  const off_t from = std::max<off_t>(0, info.st_size - static_cast<off_t>(limit_bytes));
+  const off_t own = info.st_size < errors_from_ ? 0 : errors_from_;  // emptied in between
+  const off_t from = std::max<off_t>(own, info.st_size - static_cast<off_t>(limit_bytes));
   std::string out(static_cast<std::size_t>(info.st_size - from), '\0');
   const ssize_t got = ::pread(errors_.get(), out.data(), out.size(), from);
   out.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
@@ -222,7 +231,7 @@ Result<std::string> LocalProcess::read_line(Nanos timeout) {
   std::size_t searched = 0;
   while (true) {
     struct stat info {};
-    if (::fstat(errors_.get(), &info) == 0 && info.st_size > kErrorBytesMax && ::ftruncate(errors_.get(), 0) != 0)
+    if (::fstat(errors_.get(), &info) == 0 && info.st_size > errors_max_ && ::ftruncate(errors_.get(), 0) != 0)
       return infrastructure(fmt::format("its stderr cannot be shortened: {}", std::strerror(errno)));
     if (const std::size_t end = buffer_.find('\n', searched); end != std::string::npos) {
       std::string line = buffer_.substr(0, end);

@@ -20,7 +20,8 @@ struct LocalProcessSpec {
   std::vector<std::string> arguments;              // the program first, looked up in PATH when it has no slash
   std::map<std::string, std::string> environment;  // added to ours
   std::string directory;                           // empty: ours
-  int stream = -1;  // if set, both its stdin and stdout; then there is nothing to read or write
+  int stream = -1;         // if set, both its stdin and stdout; then there is nothing to read or write
+  std::string error_file;  // its stderr is added to this file; empty: kept in memory
 };
 
 struct LocalExit {
@@ -30,7 +31,8 @@ struct LocalExit {
 };
 
 // One thread at a time. The child leads a process group of its own; the destructor kills the group and reaps the child.
-// Its stderr goes into memory, so that it never waits for a reader; above 1 MiB the memory is emptied.
+// Its stderr goes into memory or a file, so that it never waits for a reader; above 1 MiB (a file: 16 MiB) the memory
+// or the file is emptied.
 class LocalProcess {
  public:
   // bad_input when there is no such program, or it may not be executed; infrastructure when it cannot be started.
@@ -62,6 +64,8 @@ class LocalProcess {
   pid_t pid_ = -1;
   UniqueFd pidfd_;
   UniqueFd input_, output_, errors_;
+  off_t errors_from_ = 0;  // where its own begin in a file that others wrote before
+  off_t errors_max_ = 0;
   std::string buffer_;
   bool at_end_ = false;
   std::optional<LocalExit> exit_;

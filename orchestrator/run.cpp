@@ -24,6 +24,7 @@
 #include "orchestrator/report/judge_run.h"
 #include "orchestrator/report/verdict_text.h"
 #include "orchestrator/run_folder.h"
+#include "workloads/clients/processes.h"
 #include "workloads/clients/registry.h"
 #include "workloads/workload.h"
 
@@ -244,6 +245,9 @@ class Run {
     client.run = run_name();
     client.interface = find_workload(plan_.workload.name)->interface;
     client.workload = plan_.workload.options;
+    client.directory = plan_.directory;
+    client.log_directory = std::filesystem::absolute(folder_) / "logs" / "clients";
+    client.processes = client_processes_;
     for (const Node* node : cluster_->all()) {
       load.nodes.push_back(node->name());
       auto url = system_->client_url(*node);
@@ -398,6 +402,7 @@ class Run {
   std::vector<ScheduledFault> schedule_;
   Workload workload_;
   ClientSettings client_settings_;
+  const std::shared_ptr<ClientProcesses> client_processes_ = std::make_shared<ClientProcesses>();
   std::function<std::unique_ptr<Client>(std::size_t)> make_client_;
   Result<void> nemesis_result_;
   bool system_touched_ = false;

@@ -20,6 +20,8 @@ struct ClientEndpoint {
   std::string url;   // "http://10.77.0.1:2379"
 };
 
+class ClientProcesses;
+
 struct ClientSettings {
   std::vector<ClientEndpoint> endpoints;  // every node's; a client of worker i talks to endpoints[i % size]
   std::size_t worker = 0;
@@ -28,6 +30,10 @@ struct ClientSettings {
   std::string interface;  // which of those it offers the workload needs (workloads/interfaces.h)
   Parameters workload;    // the workload's own; an interface says which of them its clients may read
   std::string user, password, ca_file, certificate_file, key_file;
+  // For clients that are programs of their own (workloads/clients/exec.h): where they start, where what they say on
+  // stderr goes (empty: nowhere), and who keeps count of them (may be null).
+  std::string directory, log_directory;
+  std::shared_ptr<ClientProcesses> processes;
 };
 
 struct Completion {

@@ -159,6 +159,29 @@ int command_line(int argc, char** argv) {
   list_app->add_flag("--json", list_json, "print one JSON object");
   list_app->callback([&] { code = list_command(list_what, list_json); });
 
+  ConformanceOptions conformance;
+  CLI::App* conformance_app = app.add_subcommand(
+      "conformance", "conformance [OPTIONS] PROGRAM [ARGUMENT…]: does a client program keep docs/client-protocol.md?");
+  conformance_app->add_option("--interface", conformance.interface, "what its functions are")->capture_default_str();
+  conformance_app->add_option("--endpoint", conformance.endpoints, "URL of a system that answers (repeatable)")
+      ->allow_extra_args(false);
+  conformance_app->add_option("--option", conformance.options, "NAME=VALUE for the program's hello (repeatable)")
+      ->allow_extra_args(false);
+  conformance_app->add_option("--timeout", conformance.timeout, "for each answer")->capture_default_str();
+  conformance_app->add_flag("--json", conformance.json, "print one JSON object");
+  conformance_app->prefix_command();
+  conformance_app->callback([&] {
+    conformance.program = conformance_app->remaining();
+    if (conformance.program.empty()) throw CLI::RequiredError("PROGRAM");
+    code = conformance_command(conformance);
+  });
+
+  // Not in the help: what a run starts for itself when a built-in client is to be a process of its own.
+  std::string served;
+  CLI::App* client_app = app.add_subcommand("client", "serve a built-in client on stdin and stdout")->group("");
+  client_app->add_option("NAME", served, "the client")->required();
+  client_app->callback([&] { code = client_command(served); });
+
   app.parse_complete_callback([&] {
     if (verbose) log::set_level(log::Level::debug);
     if (quiet) log::set_level(log::Level::warning);

@@ -66,4 +66,13 @@ ExitCode heal_command(const PlanChoice& plan, bool json);
 ExitCode doctor_command(const PlanChoice& plan, bool json);
 ExitCode list_command(const std::string& what, bool json);
 
+struct ConformanceOptions {
+  std::vector<std::string> program;  // and its arguments
+  std::string interface = "register", timeout = "5s";
+  std::vector<std::string> endpoints, options;  // URLs; "NAME=VALUE"
+  bool json = false;
+};
+ExitCode conformance_command(const ConformanceOptions& options);
+ExitCode client_command(const std::string& name);  // serves a built-in client (docs/client-protocol.md)
+
 }  // namespace shaketable

@@ -36,6 +36,10 @@ std::string_view type_name(ParameterType type) {
       return "one or a list of";
     case ParameterType::weights:
       return "weights";
+    case ParameterType::entries:
+      return "map of texts";
+    case ParameterType::command:
+      return "program and arguments";
   }
   return "?";
 }

@@ -11,7 +11,7 @@
 #include "checkers/safety/safety.h"
 #include "checkers/verdict.h"
 #include "history/history.h"
-#include "orchestrator/judge/parameter_values.h"
+#include "history/parameter_values.h"
 #include "orchestrator/plan/plan.h"
 
 namespace shaketable {

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -59,6 +60,23 @@ void read_password(Fields& fields, Reading& reading, std::string& out) {
   log::keep_secret(out);
 }
 
+// The program of a `command` parameter, found where the plan is: a name with a slash is relative to the plan's
+// directory, one without is looked for in PATH when it is started.
+void find_programs(Fields& fields, Reading& reading, const Described& described, Parameters& options) {
+  for (const ParameterSpec& spec : described.parameters) {
+    const YamlEntry* entry = spec.type == ParameterType::command ? fields.entry(spec.name) : nullptr;
+    if (!entry || !options.has(spec.name)) continue;
+    std::vector<std::string> command = options.texts(spec.name);
+    if (command.empty() || command.front().find('/') == std::string::npos) continue;
+    Yaml program = entry->value->kind == YamlKind::list ? *entry->value->items.front() : *entry->value;
+    command.front() = reading.existing_file(program, spec.name);
+    if (command.front().empty()) continue;
+    if (reading.options.need_files && access(command.front().c_str(), X_OK) != 0)
+      reading.problems.add(program.place, fmt::format("{}: {} is not executable", spec.name, command.front()));
+    options.set(spec.name, std::move(command));
+  }
+}
+
 void read_tls(Fields& fields, Reading& reading, ClientPlan& client) {
   const YamlEntry* entry = fields.entry("tls");
   if (!entry) return;
@@ -117,6 +135,7 @@ void read_client(Fields& top, Reading& reading, Plan& plan) {
   read_password(fields, reading, client.password);
   read_tls(fields, reading, client);
   fields.parameters(described->parameters, client.options);
+  find_programs(fields, reading, *described, client.options);
   fields.finish();
 }
 

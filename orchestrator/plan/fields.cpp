@@ -270,6 +270,31 @@ std::optional<Weights> to_weights(const Yaml& node, std::string_view name, Probl
   return good ? std::optional(std::move(out)) : std::nullopt;
 }
 
+std::optional<Entries> to_entries(const Yaml& node, std::string_view name, Problems& problems) {
+  if (node.kind != YamlKind::map) {
+    problems.add(node.place,
+                 fmt::format("{} must be a map of texts such as {{name: value}}, not {}", name, describe(node)));
+    return std::nullopt;
+  }
+  Entries out;
+  bool good = true;
+  for (const YamlEntry& entry : node.entries) {
+    auto text = to_text(*entry.value, fmt::format("{} of {}", name, entry.key), problems);
+    good = good && text;
+    if (text) out.emplace_back(entry.key, std::move(*text));
+  }
+  return good ? std::optional(std::move(out)) : std::nullopt;
+}
+
+std::optional<std::vector<std::string>> to_command(const Yaml& node, std::string_view name, Problems& problems) {
+  auto words = node.kind == YamlKind::scalar || node.kind == YamlKind::list ? to_texts(node, name, problems)
+                                                                            : std::optional<std::vector<std::string>>();
+  if (node.kind == YamlKind::map || (words && (words->empty() || words->front().empty())))
+    problems.add(node.place, fmt::format("{} must be a program, or a list of a program and its arguments, not {}", name,
+                                         node.kind == YamlKind::list ? "an empty list" : describe(node)));
+  return words && !words->empty() && !words->front().empty() ? words : std::nullopt;
+}
+
 std::optional<ParameterValue> to_parameter(const Yaml& node, const ParameterSpec& spec, Problems& problems) {
   const auto wrap = [](auto&& value) {
     return value ? std::optional<ParameterValue>(std::move(*value)) : std::nullopt;
@@ -296,6 +321,10 @@ std::optional<ParameterValue> to_parameter(const Yaml& node, const ParameterSpec
       return wrap(to_texts(node, spec.name, problems));
     case ParameterType::weights:
       return wrap(to_weights(node, spec.name, problems, spec.choices));
+    case ParameterType::entries:
+      return wrap(to_entries(node, spec.name, problems));
+    case ParameterType::command:
+      return wrap(to_command(node, spec.name, problems));
     case ParameterType::choice_list:
       break;
   }

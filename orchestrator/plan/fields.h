@@ -38,6 +38,10 @@ std::optional<std::string> to_choice(const Yaml& node, std::string_view name, Pr
                                      const std::vector<std::string>& choices);
 std::optional<Weights> to_weights(const Yaml& node, std::string_view name, Problems& problems,
                                   const std::vector<std::string>& choices);
+// {name: text, other: text}; texts as they are written, also those that look like numbers.
+std::optional<Entries> to_entries(const Yaml& node, std::string_view name, Problems& problems);
+// "PROGRAM" or [PROGRAM, ARGUMENT, …].
+std::optional<std::vector<std::string>> to_command(const Yaml& node, std::string_view name, Problems& problems);
 std::optional<ParameterValue> to_parameter(const Yaml& node, const ParameterSpec& spec, Problems& problems);
 
 // `; did you mean "x"?`, or nothing when no candidate is near.

@@ -1,6 +1,7 @@
 #include "workloads/clients/registry.h"
 
 #include "workloads/clients/etcd.h"
+#include "workloads/clients/exec.h"
 #include "workloads/clients/mariadb.h"
 #include "workloads/clients/memory.h"
 #include "workloads/clients/nats.h"
@@ -12,8 +13,17 @@
 namespace shaketable {
 
 const std::vector<ClientInfo>& clients() {
-  static const std::vector<ClientInfo> all{etcd_client(),     mariadb_client(),  memory_client(), nats_client(),
-                                           postgres_client(), rabbitmq_client(), redis_client(),  zookeeper_client()};
+  static const std::vector<ClientInfo> all{
+      etcd_client(),       //
+      exec_client(),       //
+      mariadb_client(),    //
+      memory_client(),     //
+      nats_client(),       //
+      postgres_client(),   //
+      rabbitmq_client(),   //
+      redis_client(),      //
+      zookeeper_client(),  //
+  };
   return all;
 }
 

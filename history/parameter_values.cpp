@@ -1,4 +1,4 @@
-#include "orchestrator/judge/parameter_values.h"
+#include "history/parameter_values.h"
 
 #include <fmt/format.h>
 
@@ -66,6 +66,7 @@ std::optional<ParameterValue> converted(const Value& value, ParameterType type) 
       break;
     case ParameterType::texts:
     case ParameterType::choice_list:
+    case ParameterType::command:
       if (auto texts = texts_from(value)) return ParameterValue(std::move(*texts));
       break;
     case ParameterType::weights:
@@ -77,6 +78,17 @@ std::optional<ParameterValue> converted(const Value& value, ParameterType type) 
           weights.emplace_back(value.items()[i].text(), *weight);
         }
         return ParameterValue(std::move(weights));
+      }
+      break;
+    case ParameterType::entries:
+      if (value.kind() == Value::Kind::map) {
+        Entries entries;
+        for (std::size_t i = 0; i < value.items().size(); i += 2) {
+          if (value.items()[i].kind() != Value::Kind::string || value.items()[i + 1].kind() != Value::Kind::string)
+            return std::nullopt;
+          entries.emplace_back(value.items()[i].text(), value.items()[i + 1].text());
+        }
+        return ParameterValue(std::move(entries));
       }
       break;
   }
@@ -102,6 +114,11 @@ Value parameter_value(const ParameterValue& value) {
       for (const auto& [name, weight] : w) entries.emplace_back(name, weight);
       return Value::map(std::move(entries));
     }
+    Value operator()(const Entries& e) const {
+      std::vector<std::pair<Value, Value>> entries;
+      for (const auto& [name, text] : e) entries.emplace_back(name, text);
+      return Value::map(std::move(entries));
+    }
   };
   return std::visit(Visitor{}, value);
 }
@@ -125,9 +142,12 @@ ParameterValue parameter_of(const Parameters& from, const ParameterSpec& spec) {
       return from.text(spec.name);
     case ParameterType::texts:
     case ParameterType::choice_list:
+    case ParameterType::command:
       return from.texts(spec.name);
     case ParameterType::weights:
       return from.weights(spec.name);
+    case ParameterType::entries:
+      return from.entries(spec.name);
   }
   return false;
 }
