@@ -75,6 +75,29 @@ TEST_CASE("a real fault says where the plan stands whether the cluster is large 
         "                                    ^");
 }
 
+TEST_CASE("the program of a client is looked for beside the plan") {
+  PlanOptions options;
+  options.directory = SHAKETABLE_SOURCE_DIR "/configs";
+  const auto read = [&](const std::string& command) {
+    return parse_plan("system: etcd\nworkload: register\nclient: {name: exec, command: " + command + "}\n", "plan.yaml",
+                      catalogue(), options);
+  };
+  const auto found = read("[clients/directory.sh, x]");
+  REQUIRE(found);
+  CHECK(found->client.options.texts("command") ==
+        std::vector<std::string>{SHAKETABLE_SOURCE_DIR "/configs/clients/directory.sh", "x"});
+  CHECK(read("python3")->client.options.texts("command") == std::vector<std::string>{"python3"});
+  const auto absent = read("[clients/no.sh, x]");
+  REQUIRE_FALSE(absent);
+  CHECK(absent.error().message == "plan.yaml:3:32: command: " SHAKETABLE_SOURCE_DIR
+                                  "/configs/clients/no.sh: there is no such file\n"
+                                  "client: {name: exec, command: [clients/no.sh, x]}\n"
+                                  "                               ^");
+  const auto dead = read("./quickstart.yaml");
+  REQUIRE_FALSE(dead);
+  CHECK(dead.error().message.find("/configs/./quickstart.yaml is not executable") != std::string::npos);
+}
+
 TEST_CASE("what is described as a default is one, and short forms exist") {
   const auto check = [](const std::string& what, const Described& described) {
     bool main = described.main_parameter.empty();

@@ -153,6 +153,22 @@ TEST_CASE("texts, choices, lists of them and weights") {
   CHECK(right<Weights>("{anything: 1}", of(ParameterType::weights)) == Weights{{"anything", 1}});
 }
 
+TEST_CASE("maps of texts and programs") {
+  const ParameterSpec entries = of(ParameterType::entries);
+  CHECK(right<Entries>("{prefix: /x/, retries: 010}", entries) == Entries{{"prefix", "/x/"}, {"retries", "010"}});
+  CHECK(right<Entries>("{}", entries).empty());
+  CHECK(wrong("[a]", entries) == "p:1:4: x must be a map of texts such as {name: value}, not a list");
+  CHECK(wrong("{a: [1]}", entries) == "p:1:8: x of a must be a text, not a list");
+  const ParameterSpec command = of(ParameterType::command);
+  CHECK(right<std::vector<std::string>>("./client", command) == std::vector<std::string>{"./client"});
+  CHECK(right<std::vector<std::string>>("[sh, -c, \"\"]", command) == std::vector<std::string>{"sh", "-c", ""});
+  CHECK(wrong("[]", command) ==
+        "p:1:4: x must be a program, or a list of a program and its arguments, not an empty list");
+  CHECK(wrong("\"\"", command) == "p:1:4: x must be a program, or a list of a program and its arguments, not \"\"");
+  CHECK(wrong("{a: b}", command) == "p:1:4: x must be a program, or a list of a program and its arguments, not a map");
+  CHECK(wrong("[a, [b]]", command) == "p:1:8: each of x must be a text, not a list");
+}
+
 TEST_CASE("long and strange texts are cut before they are quoted") {
   CHECK(wrong("\"" + std::string(100, 'a') + "\"", of(ParameterType::integer)) ==
         "p:1:4: x must be a whole number, not \"" + std::string(60, 'a') + "...\"");

@@ -102,6 +102,8 @@ TEST_CASE("every parameter comes back from a run's file as it was") {
   round_trip(ParameterType::size, std::uint64_t{1} << 40);
   round_trip(ParameterType::choice_list, std::vector<std::string>{"a", "b"});
   round_trip(ParameterType::weights, Weights{{"a", 1}, {"b", 0.25}});
+  round_trip(ParameterType::entries, Entries{{"a", "1"}, {"b", ""}});
+  round_trip(ParameterType::command, std::vector<std::string>{"sh", "-c"});
   CHECK_FALSE(parameter_from(Value("soon"), [] {
     ParameterSpec duration;
     duration.type = ParameterType::duration;

@@ -141,7 +141,7 @@ TEST_CASE("garbage is said to be garbage") {
     return answer.error;
   };
   CHECK(error_of("hello") ==
-        "the client program: its answer is not JSON: \"hello\": column 1: found \"hello\", expected a value");
+        "the client program: its answer is not JSON: \"hello\": column 1: found \"hello\", expected a JSON value");
   CHECK(error_of("[]") == "the client program: its answer is not an object: \"[]\"");
   CHECK(error_of("'{\"id\":77,\"type\":\"ok\"}'") ==
         "the client program: its answer has not the id 2 of the question: \"{\"id\":77,\"type\":\"ok\"}\"");
@@ -291,5 +291,5 @@ TEST_CASE("a program that does not keep the protocol is told which rules it brea
   REQUIRE(dead);
   REQUIRE(dead->size() == 1);
   CHECK_FALSE(dead->front().passed);
-  CHECK(dead->front().detail == "it ended: exit code 0");
+  CHECK(dead->front().detail.find("it ended: exit code 0") != std::string::npos);
 }
