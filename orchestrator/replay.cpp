@@ -7,9 +7,9 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "history/parameter_values.h"
 #include "history/text.h"
 #include "nemesis/fault.h"
-#include "orchestrator/judge/parameter_values.h"
 
 namespace shaketable {
 namespace {

@@ -71,7 +71,8 @@ void find_programs(Fields& fields, Reading& reading, const Described& described,
     Yaml program = entry->value->kind == YamlKind::list ? *entry->value->items.front() : *entry->value;
     command.front() = reading.existing_file(program, spec.name);
     if (command.front().empty()) continue;
-    if (reading.options.need_files && access(command.front().c_str(), X_OK) != 0)
+    const char* file = command.front().c_str();
+    if (reading.options.need_files && access(file, R_OK) == 0 && access(file, X_OK) != 0)
       reading.problems.add(program.place, fmt::format("{}: {} is not executable", spec.name, command.front()));
     options.set(spec.name, std::move(command));
   }

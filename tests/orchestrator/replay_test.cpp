@@ -5,7 +5,7 @@
 #include "history/recorder.h"
 #include "history/text.h"
 #include "nemesis/fault.h"
-#include "orchestrator/judge/parameter_values.h"
+#include "history/parameter_values.h"
 #include "tests/orchestrator/program.h"
 
 using namespace shaketable;
