@@ -228,6 +228,12 @@ Result<NodeFacts> AgentNodeSide::probe() {
   return facts;
 }
 
+Result<ForeignState> AgentNodeSide::foreign() {
+  const auto told = call("foreign", {}, kCallTimeout);
+  if (!told) return tl::unexpected(told.error());
+  return ForeignState{all_fields(*told, "rule"), all_fields(*told, "qdisc")};
+}
+
 Result<void> AgentNodeSide::start_guard(Nanos lease) {
   const auto started = call("guard", {{"lease", std::to_string(lease.count())}}, kCallTimeout);
   if (!started) return tl::unexpected(started.error());

@@ -20,6 +20,7 @@ class AgentNodeSide final : public NodeSide {
   NodeCleanliness heal() override;
   Result<void> install() override;
   Result<NodeFacts> probe() override;
+  Result<ForeignState> foreign() override;
   Result<void> start_guard(Nanos lease) override;
   Result<std::string> renew(Nanos lease) override;
   Result<void> look(const NodeChange& change) override;

@@ -51,6 +51,8 @@ std::vector<PlannedCommand> planned_commands(const std::vector<NodeSpec>& nodes,
   on_all(fmt::format("start the guard, lease {}", format_duration(options.lease)), program + " guard");
   for (const ScheduledFault& scheduled : schedule) {
     scene.fault = scheduled.id;
+    scene.lasts = scheduled.lasts;
+    scene.seed = scheduled.seed;
     Random random(scheduled.seed);
     const Fault* fault = find_fault(scheduled.fault);
     if (!fault) continue;

@@ -28,7 +28,10 @@ struct Scene {
   std::vector<NodeFacts> nodes;  // in the cluster's order
   Nanos longest{0};              // SafetyPlan::longest_fault
   Nanos lease{0};
-  std::function<Result<std::vector<std::string>>()> primaries;           // names of the nodes that are primary now
+  Nanos lasts{0};                                               // as scheduled
+  std::uint64_t seed = 0;                                       // the fault's own, for what its nodes must agree on
+  std::vector<std::size_t> targets;                             // while a NodeFault asks
+  std::function<Result<std::vector<std::string>>()> primaries;  // names of the nodes that are primary now
   std::function<Result<SystemScripts>(const std::string& node)> system;  // empty: nobody knows the system
   std::vector<std::string> names() const;
 };

@@ -49,6 +49,8 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
   Scene scene;
   scene.run = options_.run;
   scene.fault = scheduled.id;
+  scene.lasts = scheduled.lasts;
+  scene.seed = scheduled.seed;
   scene.nodes = facts_;
   scene.longest = options_.longest_fault;
   scene.lease = options_.lease;

@@ -11,7 +11,7 @@ const std::vector<const Fault*>& families() {
   static const std::vector<const Fault*> all = [] {
     std::vector<const Fault*> out{&partition};
     for (const auto* family :
-         {&traffic_faults(), &process_faults(), &clock_faults(), &resource_faults(), &disk_faults()})
+         {&traffic_faults(), &network_faults(), &process_faults(), &clock_faults(), &resource_faults(), &disk_faults()})
       out.insert(out.end(), family->begin(), family->end());
     out.push_back(&command_fault());
     return out;

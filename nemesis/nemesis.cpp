@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "nemesis/agent/rules.h"
 #include "nemesis/running.h"
 
 namespace shaketable {
@@ -73,6 +74,7 @@ Result<PrepareReport> Nemesis::prepare(const std::vector<ScheduledFault>& schedu
   const bool cuts = std::any_of(schedule.begin(), schedule.end(),
                                 [](const ScheduledFault& scheduled) { return find_fault(scheduled.fault)->cuts(); });
   facts_.clear();
+  found_.clear();
   for (std::size_t i = 0; i < probed.size(); ++i) {
     if (!probed[i]) {
       problems.push_back(fmt::format("node {}: {}", names[i], probed[i].error().message));
@@ -89,6 +91,16 @@ Result<PrepareReport> Nemesis::prepare(const std::vector<ScheduledFault>& schedu
       report.remarks.push_back(names[i] + " has no IPv6 address: it is cut on IPv4 alone");
   }
   if (problems.empty() && !schedule.empty()) {
+    const auto found = fleet_.on_each<ForeignState>(
+        fleet_.all(), [](NodeSide& side, std::size_t) -> Result<ForeignState> { return side.foreign(); });
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      found_.push_back(found[i] ? std::optional(*found[i]) : std::nullopt);
+      if (!found[i])
+        report.remarks.push_back(
+            fmt::format("{}: rules and qdiscs of others could not be looked at, and will not be "
+                        "compared afterwards: {}",
+                        names[i], found[i].error().message));
+    }
     const auto guarded = fleet_.on_each<void>(
         fleet_.all(), [&](NodeSide& side, std::size_t) { return side.start_guard(options_.lease); });
     for (std::size_t i = 0; i < guarded.size(); ++i)
@@ -207,6 +219,28 @@ Result<void> Nemesis::run(const std::vector<ScheduledFault>& schedule, Clock& cl
   return {};
 }
 
+void Nemesis::compare_with_found(std::vector<NodeCleanliness>& nodes) {
+  std::vector<std::size_t> looked;
+  for (std::size_t i = 0; i < found_.size(); ++i)
+    if (found_[i] && nodes[i].state == Cleanliness::clean) looked.push_back(i);
+  const auto now = fleet_.on_each<ForeignState>(
+      looked, [](NodeSide& side, std::size_t) -> Result<ForeignState> { return side.foreign(); });
+  for (std::size_t k = 0; k < looked.size(); ++k) {
+    const std::size_t i = looked[k];
+    if (!now[k]) {
+      nodes[i].state = Cleanliness::unknown;
+      nodes[i].reason = "whether rules of others are there still could not be looked at: " + now[k].error().message;
+      continue;
+    }
+    std::string missing = agent::compare_rules(found_[i]->rules, now[k]->rules).missing;
+    const std::string qdiscs = agent::compare_rules(found_[i]->qdiscs, now[k]->qdiscs).missing;
+    if (!qdiscs.empty()) missing += (missing.empty() ? "" : "; ") + qdiscs;
+    if (missing.empty()) continue;
+    nodes[i].state = Cleanliness::unclean;
+    nodes[i].reason = "what others had there before the run is gone (put it back, if that was not meant): " + missing;
+  }
+}
+
 std::vector<NodeCleanliness> Nemesis::heal_all() {
   // First the leases: a guard that is ended while somebody renews would be started again.
   keeper_ = {};
@@ -225,6 +259,7 @@ std::vector<NodeCleanliness> Nemesis::heal_all() {
     node.reason = healed[i].error().message;
     out.push_back(std::move(node));
   }
+  compare_with_found(out);
   return out;
 }
 

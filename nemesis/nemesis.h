@@ -80,12 +80,14 @@ class Nemesis {
   void begin(const ScheduledFault& scheduled, const Clock& clock, Nanos start, FaultLog& log);
   Result<void> end(Running& running, const Clock& clock, FaultLog& log);
   Result<void> confirm_control_path(const std::vector<std::size_t>& nodes);
+  void compare_with_found(std::vector<NodeCleanliness>& nodes);
   void keep_leases(std::stop_token stop);
   void publish();
 
   const NemesisOptions options_;
   NodeFleet fleet_;
   std::vector<NodeFacts> facts_;
+  std::vector<std::optional<ForeignState>> found_;  // before the run; empty until prepare() has looked
   std::vector<bool> confirmed_;
   std::vector<std::unique_ptr<Running>> running_;
   std::optional<Error> unclean_;

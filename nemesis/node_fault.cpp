@@ -162,8 +162,10 @@ Result<std::unique_ptr<ActiveFault>> NodeFault::resolve(const Parameters& option
   if (!targets) return tl::unexpected(targets.error());
   auto fault = std::make_unique<ActiveNodeFault>(
       info_.name, scene, std::vector<std::pair<std::string, std::string>>{{"target", join(options.texts("target"))}});
+  Scene here = scene;
+  here.targets = *targets;
   for (const std::size_t node : *targets) {
-    auto asked = ask(options, scene, node, random);
+    auto asked = ask(options, here, node, random);
     if (!asked) return tl::unexpected(std::move(asked.error()).in(scene.nodes[node].name));
     if (options.has("start_again") && options.boolean("start_again") && scene.system) {
       const auto system = scene.system(scene.nodes[node].name);

@@ -53,6 +53,7 @@ const std::vector<const Fault*>& resource_faults();  // cpu, memory, disk-full, 
 const std::vector<const Fault*>& disk_faults();      // truncate, bitflip, copy-chunk
 const std::vector<const Fault*>& clock_faults();     // jump, skew-all, drift
 const std::vector<const Fault*>& traffic_faults();   // delay, loss, duplicate, reorder, corrupt, rate
+const std::vector<const Fault*>& network_faults();   // dns, flaky, swizzle
 const Fault& command_fault();
 
 }  // namespace shaketable

@@ -31,6 +31,11 @@ struct NodeFacts {
   ControlPath control;
 };
 
+// Of others than shaketable: packet filter rules (with the command that lists them), and qdiscs that somebody chose.
+struct ForeignState {
+  std::vector<std::string> rules, qdiscs;
+};
+
 enum class Cleanliness { clean, unclean, unknown };
 std::string_view to_string(Cleanliness state);
 
@@ -96,6 +101,8 @@ class NodeSide {
   // Puts the node's side in place.
   virtual Result<void> install() = 0;
   virtual Result<NodeFacts> probe() = 0;
+  // What is there of others, and must be there still when a run is over.
+  virtual Result<ForeignState> foreign() = 0;
   // Returns once the guard has been seen alive.
   virtual Result<void> start_guard(Nanos lease) = 0;
   // Starts the guard again if it is dead, and says so in the value.

@@ -38,41 +38,70 @@ class TrafficFault : public NodeFault {
   virtual Netem netem(const Parameters& options) const = 0;
 
  private:
+  Result<void> check(const Parameters& options, const std::vector<std::string>& nodes) const override {
+    const std::vector<std::string>& only = options.texts("peers");
+    const std::int64_t port = options.integer("port");
+    for (const std::string& name : only)
+      if (name != "clients" && std::find(nodes.begin(), nodes.end(), name) == nodes.end())
+        return bad_input(
+            fmt::format("{}: peers: there is no node {}; there are {}, and clients", info().name, name, join(nodes)));
+    const bool clients = std::find(only.begin(), only.end(), "clients") != only.end();
+    if (clients && port == 0)
+      return bad_input(info().name +
+                       ": peers: clients need port, the one that the system's clients use: SSH comes from the same "
+                       "address and must not be touched");
+    if (port > 0 && options.text("protocol") == "any" && !clients)
+      return bad_input(info().name + ": a port needs a protocol, tcp or udp");
+    return NodeFault::check(options, nodes);
+  }
   static FaultInfo info_of(const std::string& name, const std::string& about, std::vector<ParameterSpec> own) {
     const std::string main = own.front().name;
-    own.push_back(make_parameter("peers", ParameterType::texts, "only what goes to these nodes", "all others",
-                                 std::vector<std::string>{}));
+    own.push_back(make_choice("direction", "egress: what the targets send; ingress: what arrives there; or both",
+                              {"egress", "ingress", "both"}));
+    own.push_back(make_parameter("peers", ParameterType::texts,
+                                 "only to and from these nodes; clients: the controller's clients, by port",
+                                 "all others", std::vector<std::string>{}));
     own.push_back(make_choice("protocol", "only packets of this", {"any", "tcp", "udp"}));
-    own.push_back(bounded(make_parameter("port", ParameterType::integer,
-                                         "only packets to this port of the peers; 0: any", "0", std::int64_t{0}),
+    own.push_back(bounded(make_parameter("port", ParameterType::integer, "only packets from or to this port; 0: any",
+                                         "0", std::int64_t{0}),
                           0, 65535));
     return node_fault_info(name, about, std::move(own), main);
   }
 
   Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
     const std::vector<std::string> only = options.texts("peers");
-    const std::vector<std::string> names = scene.names();
-    for (const std::string& name : only)
-      if (std::find(names.begin(), names.end(), name) == names.end())
-        return bad_input(fmt::format("{}: peers: there is no node {}; there are {}", info().name, name, join(names)));
+    const auto wanted = [&](const std::string& name) {
+      return std::find(only.begin(), only.end(), name) != only.end();
+    };
     const Netem how = netem(options);
-    Ask out{"traffic", {{"netem", how.options}}, how.text};
+    const std::string way = options.text("direction");
+    std::string protocol = options.text("protocol");
+    Ask out{"traffic",
+            {{"netem", how.options}, {"way", way}},
+            how.text + (way == "ingress" ? " where they arrive"
+                        : way == "both"  ? " both ways"
+                                         : "")};
     for (std::size_t i = 0; i < scene.nodes.size(); ++i) {
-      if (i == node) continue;
-      if (!only.empty() && std::find(only.begin(), only.end(), scene.nodes[i].name) == only.end()) continue;
+      if (i == node || (!only.empty() && !wanted(scene.nodes[i].name))) continue;
       for (const auto* addresses : {&scene.nodes[i].addresses4, &scene.nodes[i].addresses6})
         for (const std::string& address : *addresses) out.arguments.emplace_back("peer", address);
     }
     const ControlPath& control = scene.nodes[node].control;
     if (!control.client.empty()) out.arguments.emplace_back("keep", fmt::format("{} {}", control.client, control.port));
-    if (options.text("protocol") != "any") out.arguments.emplace_back("protocol", options.text("protocol"));
-    if (options.integer("port") > 0) {
-      out.arguments.emplace_back("port", std::to_string(options.integer("port")));
-      if (options.text("protocol") == "any") return bad_input(info().name + ": a port needs a protocol, tcp or udp");
+    if (wanted("clients")) {
+      // They come from where SSH comes from: only the port tells them apart.
+      if (control.client.empty()) return infrastructure("nobody knows from which address the controller comes");
+      if (options.integer("port") == control.port)
+        return bad_input(
+            fmt::format("{}: port {} is the one of SSH, the way to the node itself", info().name, control.port));
+      out.arguments.emplace_back("peer", control.client);
+      if (protocol == "any") protocol = "tcp";
     }
+    if (protocol != "any") out.arguments.emplace_back("protocol", protocol);
+    if (options.integer("port") > 0) out.arguments.emplace_back("port", std::to_string(options.integer("port")));
     // An echo request is neither, so there the packets themselves are the proof.
-    if (how.wanted_ms > 0 && options.text("protocol") == "any")
-      out.arguments.emplace_back("wanted_ms", std::to_string(how.wanted_ms));
+    if (how.wanted_ms > 0 && protocol == "any")
+      out.arguments.emplace_back("wanted_ms", std::to_string(how.wanted_ms * (way == "both" ? 2 : 1)));
     return out;
   }
 };
@@ -164,11 +193,12 @@ class Corrupt final : public TrafficFault {
  public:
   Corrupt()
       : TrafficFault("corrupt", "packets arrive with a bit that is wrong",
-                     {percent("percent", "of the packets", "10", 10)}) {}
+                     {percent("percent", "of the packets", "10", 10),
+                      percent("correlation", "how much it depends on the packet before", "0", 0)}) {}
 
  private:
   Netem netem(const Parameters& options) const override {
-    return {fmt::format("corrupt {}%", options.number("percent")),
+    return {fmt::format("corrupt {}% {}%", options.number("percent"), options.number("correlation")),
             fmt::format("{:g} % of the packets are damaged", options.number("percent"))};
   }
 };

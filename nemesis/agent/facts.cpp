@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include "nemesis/agent/leftovers.h"
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/rules.h"
 #include "nemesis/agent/system.h"
@@ -48,6 +49,30 @@ Fields facts() {
     }
     const auto version = lines_of(run({family, "-V"}, "", std::chrono::seconds(5)).out);
     out.emplace_back(family, version.empty() ? "unknown version" : version.front());
+  }
+  return out;
+}
+
+Result<Fields> foreign_state() {
+  Fields out;
+  for (const std::string& command : table_commands()) {
+    const auto rules = list_rules(command);
+    if (!rules) return Failure(rules.error());
+    for (const std::string& rule : foreign_rules(*rules)) out.emplace_back("rule", command + " " + rule);
+  }
+  if (find_program("tc").empty()) return out;
+  const Output shown = run({"tc", "qdisc", "show"}, "", std::chrono::seconds(5));
+  if (shown.code != 0) return infrastructure("tc qdisc show: " + shown.describe());
+  for (std::string line : lines_of(shown.out)) {
+    // 0: is the kernel's own choice, and comes and goes with devices.
+    if (line.find(" 0: ") != std::string::npos || line.find(std::string(" ") + kQdisc) != std::string::npos ||
+        line.find(std::string(" ") + kNetem) != std::string::npos ||
+        line.find(std::string(" dev ") + kInDevice) != std::string::npos)
+      continue;
+    // How many hold it changes by itself.
+    if (const std::size_t at = line.find(" refcnt "); at != std::string::npos)
+      line.erase(at, line.find(' ', at + 8) - at);
+    out.emplace_back("qdisc", line);
   }
   return out;
 }

@@ -1,9 +1,11 @@
 #include "nemesis/agent/firewall.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <sstream>
 
+#include "nemesis/agent/peers.h"
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/rules.h"
 #include "nemesis/agent/system.h"
@@ -51,11 +53,19 @@ class ArmedRules final : public Armed {
         output.err = program->said();
         problems.push_back(command + "-restore: " + output.describe());
       }
-    if (problems.empty()) return {};
-    return infrastructure(joined(problems, "; "));
+    if (!problems.empty()) return infrastructure(joined(problems, "; "));
+    // So that there is something to drop. It is evidence, not a duty.
+    if (!calls_.empty())
+      if (const auto said = start_calls(calls_)) close(*said);
+    return {};
+  }
+  void call(const Entry& entry) {
+    for (const std::string& text : all_fields(entry.fields, "call"))
+      if (const auto one = to_peer_call(text)) calls_.push_back(*one);
   }
 
  private:
+  std::vector<PeerCall> calls_;
   std::vector<std::pair<std::string, std::unique_ptr<WaitingProgram>>> programs_;
 };
 
@@ -82,12 +92,14 @@ Result<std::unique_ptr<Armed>> Firewall::arm(Entry& entry) const {
     if (rules.empty()) continue;
     if (auto added = armed->add(family.command, rules, names); !added) return Failure(added.error());
   }
+  armed->call(entry);
   set_field(entry.fields, "armed", to_text(names));
   return armed;
 }
 
 Fields Firewall::prove(const Entry& entry) const {
   Fields out;
+  bool each = true, any = false;
   for (const Family& family : families()) {
     std::uint64_t packets = 0;
     int rules = 0;
@@ -105,7 +117,11 @@ Fields Firewall::prove(const Entry& entry) const {
       }
     }
     if (rules > 0) out.emplace_back(family.command == "iptables" ? "dropped4" : "dropped6", std::to_string(packets));
+    if (!field(entry.fields, family.rules).empty()) each = each && packets > 0;
+    any = any || packets > 0;
   }
+  if (const auto proof = field(entry.fields, "proof"); !proof.empty())
+    out.emplace_back("bit", (proof == "each" ? each && any : any) ? "yes" : "no");
   return out;
 }
 

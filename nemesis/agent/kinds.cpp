@@ -6,6 +6,7 @@
 #include "nemesis/agent/firewall.h"
 #include "nemesis/agent/pressure.h"
 #include "nemesis/agent/processes.h"
+#include "nemesis/agent/switched.h"
 #include "nemesis/agent/traffic.h"
 
 namespace shaketable::agent {
@@ -21,8 +22,9 @@ const std::vector<const Kind*>& kinds() {
   static const Scripts scripts;
   static const ClockShift clock;
   static const Traffic traffic;
-  static const std::vector<const Kind*> all{&firewall,    &traffic, &processes, &freeze, &clock,
-                                            &descriptors, &load,    &fill,      &damage, &scripts};
+  static const Switched switched;
+  static const std::vector<const Kind*> all{&firewall,    &traffic, &switched, &processes, &freeze, &clock,
+                                            &descriptors, &load,    &fill,     &damage,    &scripts};
   return all;
 }
 

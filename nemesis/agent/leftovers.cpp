@@ -68,7 +68,11 @@ void remove_groups(const std::string& directory, int depth, Leftovers& out) {
     const std::string group = directory + "/" + name;
     if (!exists(group + "/cgroup.procs")) continue;
     remove_groups(group, depth + 1, out);
-    if (!name.starts_with("shaketable-") || !exists(group + "/cgroup.freeze")) continue;
+    // "shaketable-RUN.FAULT": a number behind the last dot.
+    const std::size_t dot = name.rfind('.');
+    if (!name.starts_with("shaketable-") || dot == std::string::npos || !to_number(name.substr(dot + 1)) ||
+        !exists(group + "/cgroup.freeze"))
+      continue;
     (void)write_in_place(group + "/cgroup.freeze", "0").has_value();
     if (const auto pids = read_file(group + "/cgroup.procs"))
       for (const std::string& pid : lines_of(*pids)) (void)write_in_place(directory + "/cgroup.procs", pid).has_value();

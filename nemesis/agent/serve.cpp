@@ -126,6 +126,7 @@ Result<Fields> Server::act(const Message& request) {
     return Fields{{"raw", std::to_string(now.raw_ns)}, {"real", std::to_string(now.real_ns)}};
   }
   if (request.word == "facts") return facts();
+  if (request.word == "foreign") return foreign_state();
   if (request.word == "renew") return renew(asked);
   if (request.word == "look") return look(asked);
   if (request.word == "arm") return arm(asked);

@@ -25,7 +25,8 @@ struct FakeNodes {
   bool ipv6 = true;
   std::map<std::string, Nanos> ahead;  // what a node's clock is before ours
   Nanos round_trip{0};
-  std::map<std::string, NodeChange> asked;  // the last change of each node
+  std::map<std::string, ForeignState> foreign;  // by node
+  std::map<std::string, NodeChange> asked;      // the last change of each node
 
   void note(const std::string& what) {
     std::lock_guard lock(mutex);
@@ -74,6 +75,11 @@ class FakeNodeSide final : public NodeSide {
     facts.iptables = facts.ip6tables = "fake";
     facts.control.client = "10.0.0.254";
     return facts;
+  }
+  Result<ForeignState> foreign() override {
+    if (auto ok = does("foreign"); !ok) return tl::unexpected(ok.error());
+    std::lock_guard lock(nodes_.mutex);
+    return nodes_.foreign[spec_.name];
   }
   Result<void> start_guard(Nanos) override { return does("guard"); }
   Result<std::string> renew(Nanos) override {

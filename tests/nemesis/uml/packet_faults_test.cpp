@@ -88,3 +88,65 @@ TEST_CASE("uml traffic: a root qdisc of somebody else is not touched") {
   for (const NodeCleanliness& node : nemesis.heal_all()) CHECK(node.state == Cleanliness::clean);
   lab.run(0, "tc qdisc del dev eth0 root");
 }
+
+TEST_CASE("uml delay where packets arrive: only those of the peers that are named and back to as it was") {
+  SKIP_WITHOUT_LAB();
+  const std::string before = LabCluster::with_own_kernels().run(0, "tc qdisc show; ls /sys/class/net");
+  Shaken shaken("delay", {"n1"},
+                {{"by", Nanos(200ms)},
+                 {"direction", std::string("ingress")},
+                 {"distribution", std::string("normal")},
+                 {"jitter", Nanos(5ms)},
+                 {"correlation", 25.0},
+                 {"peers", std::vector<std::string>{"n2"}}});
+  // Its requests and its answers are late alike, since what comes back arrives here.
+  CHECK(shaken.ping(1, "n1") >= 150);
+  CHECK(shaken.ping(0, "n2", "-6") >= 150);
+  CHECK(shaken.ping(2, "n1") < 150);
+  CHECK(shaken.lab.run(0, "tc -s qdisc show dev eth0").find("prio 5ba1:") == std::string::npos);
+  const FaultReport report = shaken.stop();
+  CHECK(number(report.nodes.front(), "packets_in") > 0);
+  CHECK(shaken.lab.run(0, "tc qdisc show; ls /sys/class/net") == before);
+}
+
+TEST_CASE("uml loss both ways in bursts of UDP alone: pings are not lost") {
+  SKIP_WITHOUT_LAB();
+  Shaken shaken("loss", {"n1"},
+                {{"percent", 60.0},
+                 {"burst", 40.0},
+                 {"direction", std::string("both")},
+                 {"protocol", std::string("udp")},
+                 {"port", std::int64_t{7777}}});
+  CHECK(shaken.lab.run(0, "ping -4 -n -c 20 -i 0.02 -q -W 1 n2").find(" 0% packet loss") != std::string::npos);
+  const std::string send =
+      "perl -e 'use Socket; socket(S, PF_INET, SOCK_DGRAM, 0); for (1..60) { send(S, \"x\", 0, "
+      "pack_sockaddr_in(7777, inet_aton($ARGV[0]))); select(undef, undef, undef, 0.01) }' ";
+  shaken.lab.run(0, send + shaken.lab.specs()[1].address);
+  shaken.lab.run(1, send + shaken.lab.specs()[0].address);
+  const FaultReport report = shaken.stop();
+  CHECK(number(report.nodes.front(), "dropped") > 0);
+  CHECK(number(report.nodes.front(), "dropped_in") > 0);
+}
+
+TEST_CASE("uml heal without any journal: qdiscs and devices of ours are found and removed") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  const std::string before = lab.run(0, "tc qdisc show; ls /sys/class/net");
+  {
+    AtWork work(lab, lab_options(60s), {one_fault("delay", {"n1"}, {{"direction", std::string("both")}})});
+    work.applied();
+    lab.run(0,
+            "pkill -KILL -f '^shaketable-agent guard|^/var/lib/shaketable/shaketable-agent serve'; rm -r "
+            "/var/lib/shaketable/node /run/shaketable-nemesis");
+    CHECK(lab.run(0, "tc qdisc show").find("netem 5ba2:") != std::string::npos);
+    const CommandOutcome healed = lab.try_run(0, "/var/lib/shaketable/shaketable-agent heal");
+    INFO(healed.out);
+    CHECK(healed.succeeded());
+    CHECK(healed.out.find("undone: a qdisc of shaketable on eth0") != std::string::npos);
+    CHECK(healed.out.find("undone: the device stifb1") != std::string::npos);
+    CHECK(lab.run(0, "tc qdisc show; ls /sys/class/net") == before);
+  }
+  Cluster cluster = lab.connect();
+  CHECK(all_clean(heal(cluster)));
+  CHECK(lab.traces() == "");
+}
