@@ -29,6 +29,7 @@ struct Worker {
 struct Task {
   Invocation invocation;
   Nanos at{0};
+  Nanos due = kNotDue;
 };
 
 }  // namespace
@@ -118,26 +119,27 @@ class Interpreter::Impl {
       end_operation(worker, task.invocation, OpType::fail, task.invocation.value);
       return false;
     }
-    carry_out(worker, task.invocation);
+    carry_out(worker, task);
     return true;
   }
 
   // Under the lock.
   Asked ask(Worker& worker, Task& task, Nanos& ask_again) {
     if (ended_.stop_requested()) return Asked::over;
-    Context context{clock_.now(), worker.number, workers_.size(), in_flight_, random_};
+    Context context{clock_.now(), worker.number, workers_.size(), in_flight_, random_, worker.process};
     Turn turn = generator_->next(context);
     if (turn.kind == Turn::Kind::exhausted) return Asked::over;
     if (turn.kind == Turn::Kind::wait) {
       ask_again = turn.at;
       return Asked::later;
     }
-    task = {std::move(turn.invocation), turn.at};
+    task = {std::move(turn.invocation), turn.at, turn.due};
     ++in_flight_;
     return Asked::task;
   }
 
-  void carry_out(Worker& worker, const Invocation& invocation) {
+  void carry_out(Worker& worker, const Task& task) {
+    const Invocation& invocation = task.invocation;
     std::optional<Error> problem = ensure_client(worker);
     const auto begun = recorder_.invoke(worker.process, static_cast<std::int64_t>(worker.number), worker.node,
                                         invocation.f, invocation.value);
@@ -153,7 +155,8 @@ class Interpreter::Impl {
         problem ? Completion{OpType::fail, invocation.value, problem->message} : invoke(*worker.client, invocation);
     const auto ended = recorder_.complete(*begun, completion.type, completion.value, completion.error);
     if (!ended) give_up(ended.error());
-    count(worker, completion.type, Nanos((ended ? *ended : clock_.now().count()) - begun->time_ns));
+    count(worker, completion.type,
+          Nanos(ended ? *ended : clock_.now().count()) - (task.due == kNotDue ? Nanos(begun->time_ns) : task.due));
     if (completion.type == OpType::info) {
       worker.process += static_cast<std::int64_t>(workers_.size());
       worker.client.reset();
@@ -215,7 +218,7 @@ class Interpreter::Impl {
     }
     std::lock_guard lock(mutex_);
     --in_flight_;
-    Context context{clock_.now(), worker.number, workers_.size(), in_flight_, random_};
+    Context context{clock_.now(), worker.number, workers_.size(), in_flight_, random_, worker.process};
     generator_->completed(context, invocation, type, value);
     changed_.notify_all();
   }

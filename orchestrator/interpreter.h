@@ -41,7 +41,7 @@ struct LoadCounters {
   std::uint64_t invoked = 0, ok = 0, fail = 0, info = 0;
   std::size_t in_flight = 0;
   Nanos first_invocation{-1};  // on the run's clock; -1: none yet
-  Histogram latency;           // of operations that ended ok
+  Histogram latency;           // of operations that ended ok; from when they were due, if that was fixed
 };
 
 enum class LoadEnd {

@@ -26,6 +26,7 @@
 #include "orchestrator/run_folder.h"
 #include "workloads/clients/processes.h"
 #include "workloads/clients/registry.h"
+#include "workloads/generator_spec.h"
 #include "workloads/workload.h"
 
 namespace shaketable {
@@ -34,6 +35,7 @@ namespace {
 constexpr std::size_t kLogLimitBytes = 64 << 20;              // of each file of the system's, from its end
 constexpr Nanos kFinalReadsLimit = std::chrono::seconds(60);  // reads that get no answer end with the limit
 constexpr Nanos kClockPeriod = std::chrono::seconds(1);       // between two looks at a node's time of day
+constexpr std::string_view kMetaOpenLoad = "open_load";
 constexpr int kClientAttempts = 3;
 constexpr Nanos kClientSetupLimit = std::chrono::seconds(30);
 constexpr Nanos kBetweenClientAttempts = std::chrono::milliseconds(300);
@@ -65,6 +67,14 @@ ScheduleOptions schedule_of(const Plan& plan) {
 
 std::vector<ScheduledFault> schedule_for(const Plan& plan, const RunSettings& settings) {
   return settings.schedule ? *settings.schedule : make_schedule(schedule_of(plan), settings.seed);
+}
+
+ArrivalOptions arrivals_of(const WorkloadPlan& workload) {
+  ArrivalOptions options;
+  options.poisson = workload.poisson;
+  options.backlog = static_cast<std::size_t>(workload.backlog);
+  for (const RatePlan& rate : workload.rates) options.rates.push_back({rate.lasts, rate.per_second});
+  return options;
 }
 
 NemesisOptions nemesis_options(const Plan& plan, const std::string& run) {
@@ -131,6 +141,9 @@ class Run {
     auto workload = workload_info->make(plan_.workload.options, static_cast<std::size_t>(plan_.workload.workers));
     if (!workload) return Failure(workload.error());
     workload_ = std::move(*workload);
+    const auto keys = std::make_shared<KeyCount>();
+    if (plan_.workload.generator) workload_.main = make_generator(plan_.workload.generator, keys);
+    if (plan_.workload.final) workload_.final = make_generator(plan_.workload.final, keys);
 
     RunInfo info;
     info.name = plan_.name;
@@ -268,7 +281,11 @@ class Run {
   // The load, with the nemesis beside it.
   Result<void> shake() {
     GeneratorPtr generator = std::move(workload_.main);
-    if (plan_.workload.rate > 0) generator = stagger(plan_.workload.rate, std::move(generator));
+    const auto arrived = std::make_shared<ArrivalCounters>();
+    if (plan_.workload.open)
+      generator = arrivals(arrivals_of(plan_.workload), std::move(generator), arrived);
+    else if (plan_.workload.rate > 0)
+      generator = stagger(plan_.workload.rate, std::move(generator));
     generator = time_limit(plan_.time_limit, std::move(generator));
     log::info("load for {}: {} workers{}, seed {}", format_duration(plan_.time_limit), plan_.workload.workers,
               plan_.workload.rate > 0 ? fmt::format(", {:g} operations a second", plan_.workload.rate) : "",
@@ -290,7 +307,33 @@ class Run {
     if (nemesis_thread.joinable()) nemesis_thread.join();
     stopped_early_ = interrupts_.load().stop_requested();
     if (!loaded) return Failure(loaded.error());
+    if (plan_.workload.open)
+      if (const auto told = tell_arrivals(*arrived); !told) return told;
     return nemesis_result_;
+  }
+
+  Result<void> tell_arrivals(const ArrivalCounters& arrived) {
+    const Histogram latency = interpreter_->counters().latency;
+    const std::uint64_t dropped = arrived.dropped;
+    const std::string text = fmt::format(
+        "open load: {} operations handed out, {} dropped (backlog {}), at most {} waited; from due to ok: p50 {}, p99 "
+        "{}, "
+        "max {}",
+        arrived.handed_out.load(), dropped, plan_.workload.backlog, arrived.most_waiting.load(),
+        format_duration(latency.quantile(0.5)), format_duration(latency.quantile(0.99)),
+        format_duration(latency.max()));
+    if (dropped > 0)
+      log::warning("{}", text);
+    else
+      log::info("{}", text);
+    const auto number = [](std::uint64_t n) { return Value(static_cast<std::int64_t>(n)); };
+    return recorder_->set_meta(kMetaOpenLoad, to_json(Value::map({{"handed_out", number(arrived.handed_out)},
+                                                                  {"dropped", number(dropped)},
+                                                                  {"backlog", plan_.workload.backlog},
+                                                                  {"most_waiting", number(arrived.most_waiting)},
+                                                                  {"latency_p50_ns", latency.quantile(0.5).count()},
+                                                                  {"latency_p99_ns", latency.quantile(0.99).count()},
+                                                                  {"latency_max_ns", latency.max().count()}})));
   }
 
   // Every node, whatever happened before; what cannot be proved clean is said and kept.

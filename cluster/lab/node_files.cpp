@@ -40,7 +40,7 @@ std::string without_passwords(const std::string& shadow) {
   std::string out;
   for (std::string line; std::getline(lines, line);) {
     const std::size_t from = line.find(':'), to = from == std::string::npos ? from : line.find(':', from + 1);
-    if (to != std::string::npos) line.replace(from + 1, to - from - 1, "*");
+    if (to != std::string::npos) line.replace(from + 1, to - from - 1, 1, '*');
     out += line + "\n";
   }
   return out;

@@ -50,6 +50,7 @@ bool apply_nodes_file(YamlPtr& tree, const PlanOptions& options, Problems& probl
 void read_cluster(Fields& top, Reading& reading, Plan& plan);
 void read_system_choice(Fields& top, Reading& reading, Plan& plan);
 void read_faults(Fields& top, Reading& reading, Plan& plan);
+void read_workload(Fields& top, Reading& reading, Plan& plan);
 void read_client(Fields& top, Reading& reading, Plan& plan);
 
 std::optional<SystemSpec> read_system_text(std::string_view text, const std::string& path, Problems& problems);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,11 +39,23 @@ struct ClientPlan {
   std::string ca_file, certificate_file, key_file;
 };
 
+struct GeneratorSpec;  // workloads/generator_spec.h
+
+struct RatePlan {
+  Nanos lasts{0};  // the last one stays
+  double per_second = 1;
+};
+
 struct WorkloadPlan {
   std::string name;  // "register"
   int workers = 10;  // logical processes at once
   double rate = 0;   // operations a second over all workers; 0: as fast as the workers can
   Parameters options;
+  std::shared_ptr<const GeneratorSpec> generator, final;  // in place of the workload's own; null: its own
+  // Open load: operations are due at fixed times (docs/generators.md). Then `rates` is not empty.
+  bool open = false, poisson = false;
+  std::vector<RatePlan> rates;
+  int backlog = 1000;
 };
 
 struct FaultPlan {

@@ -76,52 +76,6 @@ void read_safety(Fields& top, Plan& plan) {
       problems.add(allowed->value->place, fmt::format("allowed_hosts leaves out the plan's own node {}", node.host));
 }
 
-// The workload's client must be able to do what the workload asks.
-void check_interface(const Described& workload, const NamedMap& named, Reading& reading, const Plan& plan) {
-  const auto client = reading.catalogue.clients.find(plan.client.name);
-  if (client == reading.catalogue.clients.end()) return;  // reported already
-  std::vector<std::string> offering;
-  for (const std::string& needed : workload.interfaces) {
-    const auto offers = [&needed](const Described& other) {
-      return std::find(other.interfaces.begin(), other.interfaces.end(), needed) != other.interfaces.end();
-    };
-    if (offers(client->second)) continue;
-    for (const auto& [name, described] : reading.catalogue.clients)
-      if (offers(described)) offering.push_back(name);
-    reading.problems.add(
-        named.name_place,
-        fmt::format("the workload {} needs a client that offers \"{}\", and {} does not{}", named.name, needed,
-                    plan.client.name,
-                    offering.empty()
-                        ? "; no client does"
-                        : fmt::format("; {}: {}", offering.size() == 1 ? "one does" : "these do", join(offering))));
-  }
-}
-
-void read_workload(Fields& top, Reading& reading, Plan& plan) {
-  Problems& problems = reading.problems;
-  const YamlEntry* entry = top.entry("workload");
-  if (!entry) {
-    std::vector<std::string> names;
-    for (const auto& [name, described] : reading.catalogue.workloads) names.push_back(name);
-    problems.add(top.place(), fmt::format("a plan needs \"workload\": what the clients do; there is {}", join(names)));
-    return;
-  }
-  const NamedMap named = named_map(*entry, "the name of a workload, or a map with name and its parameters", problems);
-  if (named.name.empty()) return;
-  const Described* described = look_up(reading.catalogue.workloads, named.name, "workload", named.name_place, problems);
-  if (!described) return;
-  plan.workload.name = named.name;
-  plan.workload.options = Parameters(described->parameters);
-  Fields fields(*named.map, entry->place, fmt::format("the workload {}", named.name), problems);
-  fields.know("name");
-  fields.integer("workers", plan.workload.workers, {1, 10'000});
-  fields.number("rate", plan.workload.rate, {0, 1e7});
-  fields.parameters(described->parameters, plan.workload.options);
-  fields.finish();
-  check_interface(*described, named, reading, plan);
-}
-
 void read_checker(const YamlPtr& item, Reading& reading, Plan& plan) {
   Problems& problems = reading.problems;
   const Yaml nothing;

@@ -53,7 +53,7 @@ TEST_CASE("no parameter has the name of a key that its reader takes for its own"
         if (spec.name == own) taken += "client " + name + ": " + own + "\n";
   for (const auto& [name, workload] : catalogue().workloads)
     for (const ParameterSpec& spec : workload.parameters)
-      for (const char* own : {"name", "workers", "rate"})
+      for (const char* own : {"name", "workers", "rate", "rates", "load", "arrival", "backlog", "generator", "final"})
         if (spec.name == own) taken += "workload " + name + ": " + own + "\n";
   for (const auto& [name, fault] : catalogue().faults)
     for (const char* own : {"weight", "at", "for"})

@@ -133,6 +133,24 @@ TEST_CASE("a process that got info is gone: its worker goes on under a new numbe
   CHECK(bench.script.alive == 0);
 }
 
+TEST_CASE("in an open load latency counts from when an operation was due, however late it was sent") {
+  // The second operation hangs for its two seconds; those due meanwhile are sent after it.
+  Bench bench({OpType::ok, OpType::info});
+  Interpreter interpreter(*bench.recorder, bench.clock, bench.options(1, true));
+  ArrivalOptions arrival;
+  arrival.rates = {{kNever, 100}};
+  const auto arrived = std::make_shared<ArrivalCounters>();
+  GeneratorPtr load = limit(300, arrivals(arrival, counting_writes(), arrived));
+  CHECK(must(interpreter.run(*load, Random(1), {})) == LoadEnd::exhausted);
+  const LoadCounters counters = interpreter.counters();
+  CHECK(counters.ok == 299);
+  CHECK(counters.latency.max() > std::chrono::milliseconds(1980));
+  CHECK(counters.latency.max() < std::chrono::milliseconds(2000));
+  CHECK(counters.latency.quantile(0.5) > std::chrono::milliseconds(100));
+  CHECK(arrived->dropped == 0);
+  CHECK(arrived->most_waiting >= 199);
+}
+
 TEST_CASE("the same seed gives the same history, another seed another") {
   const auto run = [](std::uint64_t seed) {
     Bench bench({OpType::ok, OpType::info, OpType::ok, OpType::fail});
