@@ -90,13 +90,97 @@ class Drift final : public NodeFault {
   }
 };
 
+class Strobe final : public NodeFault {
+ public:
+  Strobe()
+      : NodeFault(info_of("strobe", "the clock is set away and back again and again, and put right afterwards", "one",
+                          {distance("delta", "how far away", "5s", 5s),
+                           bounded(make_parameter("period", ParameterType::duration, "from one step to the next",
+                                                  "200ms", Nanos(200ms)),
+                                   1e-3),
+                           make_choice("way", "either: drawn for each node", {"either", "forward", "back"})})) {}
+
+ private:
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random& random) const override {
+    const std::string way = options.text("way");
+    const bool back = way == "back" || (way == "either" && random.below(2) == 1);
+    const Nanos delta = back ? -options.duration("delta") : options.duration("delta");
+    return Ask{"clock",
+               {{"delta", std::to_string(delta.count())},
+                {"period", std::to_string(options.duration("period").count())},
+                own_boot()},
+               fmt::format("the clock is set {} away and back every {}", format_duration(options.duration("delta")),
+                           format_duration(options.duration("period")))};
+  }
+};
+
+class Leap final : public NodeFault {
+ public:
+  Leap()
+      : NodeFault(info_of("leap", "a leap second: one second comes twice, or not at all", "one",
+                          {make_choice("second", "either: drawn for each node", {"either", "repeated", "skipped"}),
+                           make_choice("manner",
+                                       "step: the clock is set by a second at once; kernel: the kernel announces it "
+                                       "(STA_INS, STA_DEL) and does it when the UTC day ends",
+                                       {"step", "kernel"})})) {}
+
+ private:
+  Result<Ask> ask(const Parameters& options, const Scene&, std::size_t, Random& random) const override {
+    const std::string second = options.text("second");
+    const bool repeated = second == "repeated" || (second == "either" && random.below(2) == 1);
+    if (options.text("manner") == "kernel")
+      return Ask{"clock",
+                 {{"announce", repeated ? "insert" : "delete"}, own_boot()},
+                 "the kernel announces a leap second at the end of the day"};
+    return Ask{"clock",
+               {{"offset", repeated ? "-1000000000" : "1000000000"}, own_boot()},
+               second == "either" ? "a second is repeated or skipped" : "a second is " + second};
+  }
+};
+
+// The rules that cut a node off from NTP (UDP 123) and from the keys of NTS (TCP 4460), both ways.
+std::string ntp_rules(const std::string& run, std::int64_t fault) {
+  std::string rules = fmt::format("*filter\n:SHAKETABLE-IN-{0} - [0:0]\n:SHAKETABLE-OUT-{0} - [0:0]\n", fault);
+  for (const std::string way : {"IN", "OUT"}) {
+    const std::string chain = fmt::format("SHAKETABLE-{}-{}", way, fault);
+    rules += fmt::format("-A {} -{} lo -j RETURN\n", chain, way == "IN" ? "i" : "o");
+    for (const std::string match : {"-p udp -m udp --dport 123", "-p udp -m udp --sport 123",
+                                    "-p tcp -m tcp --dport 4460", "-p tcp -m tcp --sport 4460"})
+      rules += fmt::format("-A {} {} -j DROP\n", chain, match);
+  }
+  const auto jump = [&](const std::string& from, const std::string& way) {
+    return fmt::format("-I {0} 1 -m comment --comment \"shaketable:{1}:{2}\" -j SHAKETABLE-{3}-{2}", from, run, fault,
+                       way);
+  };
+  return rules + jump("INPUT", "IN") + "\n" + jump("FORWARD", "IN") + "\n" + jump("OUTPUT", "OUT");
+}
+
+class NtpBlock final : public NodeFault {
+ public:
+  NtpBlock()
+      : NodeFault(node_fault_info("ntp-block", "the time service is cut off: NTP and NTS packets are dropped", {})) {}
+  bool cuts() const override { return true; }
+
+ private:
+  Result<Ask> ask(const Parameters&, const Scene& scene, std::size_t node, Random&) const override {
+    const NodeFacts& facts = scene.nodes[node];
+    const std::string rules = ntp_rules(scene.run, scene.fault);
+    Ask out{"firewall", {{"rules4", rules}, {"proof", "any"}}, "NTP is cut off"};
+    if (!facts.addresses6.empty()) out.arguments.emplace_back("rules6", rules);
+    return out;
+  }
+};
+
 }  // namespace
 
 const std::vector<const Fault*>& clock_faults() {
   static const Jump jump;
   static const SkewAll skew;
   static const Drift drift;
-  static const std::vector<const Fault*> all{&jump, &skew, &drift};
+  static const Strobe strobe;
+  static const Leap leap;
+  static const NtpBlock ntp_block;
+  static const std::vector<const Fault*> all{&jump, &skew, &drift, &strobe, &leap, &ntp_block};
   return all;
 }
 

@@ -67,6 +67,7 @@ class Nemesis {
   // From now on, until this goes, every node's clock is measured once a `period` of real time (clock_watch.h); `clock`
   // is the run's. After prepare().
   void watch_clocks(const Clock& clock, std::function<void(const ClockReading&)> log, Nanos period);
+  void stop_watching_clocks() { clock_watch_.reset(); }
 
   // Ends leases and guards, undoes whatever is there and reads back. In the cluster's order. May be called at any
   // time, again too, prepare() or not.

@@ -51,7 +51,7 @@ ParameterSpec start_again_parameter();
 const std::vector<const Fault*>& process_faults();   // pause, kill, stop, restart, freeze
 const std::vector<const Fault*>& resource_faults();  // cpu, memory, disk-full, fd
 const std::vector<const Fault*>& disk_faults();      // truncate, bitflip, copy-chunk
-const std::vector<const Fault*>& clock_faults();     // jump, skew-all, drift
+const std::vector<const Fault*>& clock_faults();     // jump, skew-all, drift, strobe, leap, ntp-block
 const std::vector<const Fault*>& traffic_faults();   // delay, loss, duplicate, reorder, corrupt, rate
 const std::vector<const Fault*>& network_faults();   // dns, flaky, swizzle
 const Fault& command_fault();

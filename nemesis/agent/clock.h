@@ -1,16 +1,18 @@
 #pragma once
-// Kind "clock": the node's time of day is stepped, or runs faster or slower. Needs a kernel of the node's own, or a
-// machine; where nodes share a clock it is refused. What disciplines the clock (chronyd, ntpd, systemd-timesyncd) is
-// stopped by SIGSTOP meanwhile, and goes on afterwards.
+// Kind "clock": the node's time of day is stepped, once or again and again, or runs faster or slower, or its kernel
+// announces a leap second. Needs a kernel of the node's own, or a machine; where nodes share a clock it is refused.
+// What disciplines the clock (time_services.h) is stopped by SIGSTOP meanwhile, and goes on afterwards.
 //
-// Fields asked: offset (nanoseconds, with sign) or ppm (parts per million, with sign; by tick and frequency of
-// adjtimex(2)); controller_boot (the boot id of the controller's kernel: a node under the same one is refused, its
-// clock is the controller's). One at a time. Fields kept: tick, freq (as found); raw, real (one moment on both clocks);
-// services (pid:start). Proof: bit; offset_ns (how far the clock is from where it would be), wanted_ns; services (how
-// many stand still).
+// Fields asked, one of: offset (nanoseconds, with sign); ppm (parts per million, with sign; by tick and frequency of
+// adjtimex(2)); delta and period (nanoseconds: every period the clock is set away by delta, or back); announce (insert,
+// delete: STA_INS or STA_DEL, so that the kernel itself repeats or skips the last second of the UTC day). Always:
+// controller_boot (the boot id of the controller's kernel: a node under the same one is refused, its clock is the
+// controller's). One at a time. Fields kept: tick, freq, status, maxerror, esterror, tai (as found); raw, real (one
+// moment on both clocks); services; strober (pid:start). Proof: bit; offset_ns (how far the clock is from where it
+// would be), wanted_ns; steps (of a strobe); announced; services (how many stand still).
 //
 // The undo gives back tick and frequency first, then the time of day, counted in CLOCK_MONOTONIC_RAW, which neither of
-// them bends.
+// them bends, then what the kernel says of its clock.
 
 #include "nemesis/agent/kind.h"
 

@@ -1,17 +1,14 @@
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <sstream>
 
+#include "nemesis/agent/helper.h"
 #include "nemesis/agent/pressure.h"
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/system.h"
@@ -74,68 +71,35 @@ std::int64_t memory_left() {
   }
 }
 
-// Waits for a byte; without one (the agent ended, or thought better of it) there is no load.
-[[noreturn]] void be_load(int go, bool cpu, std::int64_t bytes) {
-  setsid();
-  for (const int number : {SIGHUP, SIGINT, SIGPIPE}) signal(number, SIG_IGN);
-  signal(SIGTERM, SIG_DFL);
+// The OOM killer's first choice, and not before others at the CPU.
+void be_ordinary() {
   setpriority(PRIO_PROCESS, 0, 0);
-  prctl(PR_SET_NAME, "shaketable-load");
   if (const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); file >= 0) {
     (void)!write(file, "1000", 4);
     close(file);
   }
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int i = 0; i < 3; ++i) dup2(null, i);
-  char word = 0;
-  if (read(go, &word, 1) != 1) _exit(0);
-  if (cpu) burn();
-  hold(bytes);
 }
 
 class ArmedLoad final : public Armed {
  public:
-  ~ArmedLoad() override {
-    for (const int go : gates_) close(go);
-  }
   Result<ProcessName> add(bool cpu, std::int64_t bytes) {
-    int gate[2];
-    if (pipe2(gate, O_CLOEXEC) != 0) return failure("pipe", errno);
-    int name[2];
-    if (pipe2(name, O_CLOEXEC) != 0) return failure("pipe", errno);
-    const pid_t child = fork();
-    if (child == 0) {
-      // Twice, so that it is nobody's child and no zombie is left of it.
-      const pid_t load = fork();
-      if (load != 0) {
-        (void)!write(name[1], &load, sizeof load);
-        _exit(0);
-      }
-      close(gate[1]);
-      for (const int other : gates_) close(other);
-      be_load(gate[0], cpu, bytes);
-    }
-    const int why = errno;
-    close(gate[0]);
-    close(name[1]);
-    pid_t load = -1;
-    const bool told = child > 0 && read(name[0], &load, sizeof load) == sizeof load && load > 0;
-    close(name[0]);
-    if (child > 0) waitpid(child, nullptr, 0);
-    gates_.push_back(gate[1]);
-    if (!told) return failure("fork", why);
-    const auto state = look_at(load);
-    if (!state) return infrastructure("a process of the load ended at once");
-    return ProcessName{load, state->start};
+    auto helper = WaitingHelper::start("shaketable-load", [=] {
+      be_ordinary();
+      if (cpu) burn();
+      hold(bytes);
+    });
+    if (!helper) return Failure(helper.error());
+    helpers_.push_back(std::move(*helper));
+    return helpers_.back()->name();
   }
   Result<void> commit() override {
-    for (const int gate : gates_)
-      if (write(gate, "g", 1) != 1) return failure("a process of the load is gone", errno);
+    for (const auto& helper : helpers_)
+      if (auto gone = helper->go(); !gone) return gone;
     return {};
   }
 
  private:
-  std::vector<int> gates_;
+  std::vector<std::unique_ptr<WaitingHelper>> helpers_;
 };
 
 std::int64_t cpu_ns(const ProcessName& process) {
@@ -217,16 +181,11 @@ Fields Load::prove(const Entry& entry) const {
 }
 
 Result<Undone> Load::undo(const Entry& entry) const {
-  const auto processes = to_processes(field(entry.fields, "processes"));
+  const auto all_there = end_helpers(to_processes(field(entry.fields, "processes")));
+  if (!all_there) return Failure(all_there.error());
   Undone undone;
-  for (const ProcessName& process : processes)
-    if (!signal_process(process, SIGKILL) && entry.state == EntryState::applied)
-      undone.note = "a process of the load had ended by itself (the OOM killer takes it first)";
-  const Nanos deadline = raw_now() + 5s;
-  while (std::any_of(processes.begin(), processes.end(), alive)) {
-    if (raw_now() >= deadline) return infrastructure("a process of the load lives on after SIGKILL");
-    usleep(2000);
-  }
+  if (!*all_there && entry.state == EntryState::applied)
+    undone.note = "a process of the load had ended by itself (the OOM killer takes it first)";
   return undone;
 }
 

@@ -339,7 +339,7 @@ TEST_CASE("the catalogue describes what a plan can write") {
   }
   CHECK(names == std::vector<std::string>{"partition",  "delay",   "loss",      "duplicate", "reorder",  "corrupt",
                                           "rate",       "dns",     "flaky",     "swizzle",   "pause",    "kill",
-                                          "stop",       "restart", "freeze",    "jump",      "skew-all", "drift",
+                                          "stop",       "restart", "freeze",    "jump",      "skew-all", "drift", "strobe", "leap", "ntp-block",
                                           "cpu",        "memory",  "disk-full", "fd",        "truncate", "bitflip",
                                           "copy-chunk", "command"});
   const FaultInfo& info = faults().front();

@@ -156,3 +156,51 @@ TEST_CASE("nodes without a packet filter take faults that need none") {
   CHECK_FALSE(find_fault("pause")->cuts());
   CHECK(find_fault("partition")->cuts());
 }
+
+TEST_CASE("strobe and leap ask for the clock as the plan has them") {
+  Fixture f;
+  f.choose("strobe", {"n1"});
+  f.fault.options.set("delta", Nanos(3s));
+  f.fault.options.set("way", std::string("back"));
+  REQUIRE(f.run().has_value());
+  CHECK(f.nodes.asked.at("n1").kind == "clock");
+  CHECK(agent::field(f.asked("n1"), "delta") == "-3000000000");
+  CHECK(agent::field(f.asked("n1"), "period") == "200000000");
+  CHECK(f.log.last.text == "the clock is set 3s away and back every 200ms on n1");
+  f.choose("leap", {"n1"});
+  f.fault.options.set("second", std::string("repeated"));
+  REQUIRE(f.run().has_value());
+  CHECK(agent::field(f.asked("n1"), "offset") == "-1000000000");
+  f.fault.options.set("second", std::string("skipped"));
+  f.fault.options.set("manner", std::string("kernel"));
+  REQUIRE(f.run().has_value());
+  CHECK(agent::field(f.asked("n1"), "announce") == "delete");
+  CHECK_FALSE(agent::has_field(f.asked("n1"), "offset"));
+  CHECK(agent::has_field(f.asked("n1"), "controller_boot"));
+}
+
+TEST_CASE("ntp-block drops NTP and the keys of NTS both ways and nothing else") {
+  Fixture f;
+  f.choose("ntp-block", {"n2"});
+  REQUIRE(f.run().has_value());
+  CHECK(f.nodes.asked.at("n2").kind == "firewall");
+  CHECK(agent::field(f.asked("n2"), "rules4") ==
+        "*filter\n:SHAKETABLE-IN-4 - [0:0]\n:SHAKETABLE-OUT-4 - [0:0]\n"
+        "-A SHAKETABLE-IN-4 -i lo -j RETURN\n"
+        "-A SHAKETABLE-IN-4 -p udp -m udp --dport 123 -j DROP\n"
+        "-A SHAKETABLE-IN-4 -p udp -m udp --sport 123 -j DROP\n"
+        "-A SHAKETABLE-IN-4 -p tcp -m tcp --dport 4460 -j DROP\n"
+        "-A SHAKETABLE-IN-4 -p tcp -m tcp --sport 4460 -j DROP\n"
+        "-A SHAKETABLE-OUT-4 -o lo -j RETURN\n"
+        "-A SHAKETABLE-OUT-4 -p udp -m udp --dport 123 -j DROP\n"
+        "-A SHAKETABLE-OUT-4 -p udp -m udp --sport 123 -j DROP\n"
+        "-A SHAKETABLE-OUT-4 -p tcp -m tcp --dport 4460 -j DROP\n"
+        "-A SHAKETABLE-OUT-4 -p tcp -m tcp --sport 4460 -j DROP\n"
+        "-I INPUT 1 -m comment --comment \"shaketable:run:4\" -j SHAKETABLE-IN-4\n"
+        "-I FORWARD 1 -m comment --comment \"shaketable:run:4\" -j SHAKETABLE-IN-4\n"
+        "-I OUTPUT 1 -m comment --comment \"shaketable:run:4\" -j SHAKETABLE-OUT-4");
+  CHECK(agent::field(f.asked("n2"), "rules6") == agent::field(f.asked("n2"), "rules4"));
+  f.nodes.ipv6 = false;
+  REQUIRE(f.run().has_value());
+  CHECK_FALSE(agent::has_field(f.asked("n2"), "rules6"));
+}

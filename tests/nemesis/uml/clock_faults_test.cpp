@@ -1,0 +1,207 @@
+// Steps, strobes, leap seconds and cut-off time services on nodes with kernels of their own. Everything that a fault
+// touches is read on the node before and after: time of day, rate, what the kernel says of its clock, time services.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "tests/nemesis/uml/clocks.h"
+#include "tests/nemesis/uml/shaken.h"
+
+using namespace shaketable;
+using namespace shaketable::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+// adjtimex(2) by hand, on x86-64: modes, offset, freq, maxerror, esterror, status, … tick, … tai.
+constexpr const char* kTimex = R"sh(perl -e '
+  my $b = pack("L x4 q q q q l x4 q q q q q q", @ARGV ? (28, 0, 0, 1000, 1000, $ARGV[0], 0, 0, 0, 0, 0, 0) : (0) x 12);
+  $b .= "\0" x (208 - length $b);
+  syscall(159, $b) >= 0 or die "adjtimex: $!\n";
+  my ($m, $o, $f, $me, $ee, $s, $c, $p, $t, $ts, $tu, $tick) = unpack("L x4 q q q q l x4 q q q q q q", $b);
+  print "tick $tick freq $f status ", $s & 0xff, "\n"' --)sh";
+
+std::string adjtimex_says(LabCluster& lab, std::size_t node) {
+  return lab.run(node, kTimex);
+}
+// As a time service would: the clock is synchronised.
+void call_synchronised(LabCluster& lab, std::size_t node) {
+  lab.run(node, std::string(kTimex) + " 0");
+}
+
+// A process with the name of a time service.
+constexpr const char* kService =
+    "cp /bin/sleep /tmp/chronyd; setsid /tmp/chronyd 600 </dev/null >/dev/null 2>&1 & echo $! >/tmp/chronyd.pid; "
+    "sleep 0.5";
+std::string service_state(LabCluster& lab, std::size_t node) {
+  return lab.run(node, "cut -d' ' -f3 /proc/$(cat /tmp/chronyd.pid)/stat");
+}
+
+// The node's clock now, measured as a run does it.
+ClockReading measured(Nemesis& nemesis, const Clock& clock, const std::string& node) {
+  KeptClocks clocks;
+  nemesis.watch_clocks(
+      clock, [&](const ClockReading& reading) { clocks.take(reading); }, 50ms);
+  const ClockReading reading = clocks.exact(node, clock.now());
+  nemesis.stop_watching_clocks();
+  return reading;
+}
+ClockReading measured(AtWork& work, const std::string& node) {
+  return measured(work.nemesis, work.clock, node);
+}
+
+// A kernel that boots on a busy machine loses time before it counts. Puts a node's clock where the controller's is.
+void put_right(LabCluster& lab, std::size_t node) {
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, lab_options());
+  REQUIRE(nemesis.prepare({}));
+  SteadyClock clock;
+  ClockReading now = measured(nemesis, clock, lab.names()[node]);
+  for (int attempt = 0; attempt < 10 && std::abs(milliseconds(now.offset)) > 3; ++attempt) {
+    lab.run(node,
+            fmt::format("perl -e 'my $n = pack(\"q q\", 0, 0); syscall(228, 0, $n); my ($s, $f) = unpack(\"q q\", "
+                        "$n); my $t = $s * 1e9 + $f - ({}); syscall(227, 0, pack(\"q q\", int($t / 1e9), $t % "
+                        "1e9)) == 0 or die $!'",
+                        now.offset.count()));
+    now = measured(nemesis, clock, lab.names()[node]);
+  }
+  REQUIRE(std::abs(milliseconds(now.offset)) <= 3);
+  CHECK(all_clean(nemesis.heal_all()));
+}
+
+}  // namespace
+
+TEST_CASE("uml jump: an hour back is undone to within 20 ms of the controller's clock with rate and status as found") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  put_right(lab, 1);
+  call_synchronised(lab, 1);
+  lab.run(1, kService);
+  const std::string before = adjtimex_says(lab, 1);
+  INFO(before);
+  CHECK(before.find("status 0\n") != std::string::npos);
+  Shaken shaken("jump", {"n2"}, {{"by", Nanos(1h)}, {"way", std::string("back")}});
+  const ClockReading during = measured(shaken, "n2");
+  CHECK(during.offset + 1h < 100ms);
+  CHECK(during.offset + 1h > -100ms);
+  CHECK(service_state(lab, 1) == "T\n");
+  CHECK(number(shaken.stop().nodes.front(), "services") == 1);
+  const ClockReading after = measured(shaken, "n2");
+  std::printf("clock jump of -1 h undone: %+.3f ms from the controller's clock, give or take %.3f\n",
+              milliseconds(after.offset), milliseconds(after.uncertainty));
+  const ClockReading after = measured(shaken, "n2"), other = measured(shaken, "n3");
+  std::printf(
+      "clock jump of -1 h undone: %+.3f ms from the controller's clock, give or take %.3f (untouched n3: %+.3f "
+      "+- %.3f)\n",
+      milliseconds(after.offset), milliseconds(after.uncertainty), milliseconds(other.offset),
+      milliseconds(other.uncertainty));
+  CHECK(std::abs(milliseconds(after.offset)) - milliseconds(after.uncertainty) <= 20);
+  CHECK(adjtimex_says(lab, 1) == before);
+  CHECK(service_state(lab, 1) == "S\n");
+  lab.run(1, "kill $(cat /tmp/chronyd.pid); rm /tmp/chronyd /tmp/chronyd.pid");
+}
+
+TEST_CASE("uml drift: rate and clock are as found in the end") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  put_right(lab, 0);
+  const std::string before = adjtimex_says(lab, 0);
+  Shaken shaken("drift", {"n1"}, {{"ppm", std::int64_t{-60000}}});
+  CHECK(adjtimex_says(lab, 0).find("tick 9400 ") != std::string::npos);
+  std::this_thread::sleep_for(2s);
+  CHECK(measured(shaken, "n1").offset < -60ms);
+  shaken.stop();
+  const ClockReading after = measured(shaken, "n1");
+  CHECK(std::abs(milliseconds(after.offset)) - milliseconds(after.uncertainty) <= 20);
+  CHECK(adjtimex_says(lab, 0) == before);
+}
+
+TEST_CASE("uml strobe: the clock goes to and fro and then stays where it should") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  put_right(lab, 0);
+  const std::string before = adjtimex_says(lab, 0);
+  Shaken shaken("strobe", {"n1"}, {{"delta", Nanos(100s)}, {"period", Nanos(300ms)}, {"way", std::string("forward")}});
+  // Seen from within, so that looking takes no time: both times of day within a few seconds.
+  const std::string seen = lab.run(
+      0,
+      "perl -MTime::HiRes=time,sleep -e 'my ($l, $m) = (time, time); for (1 .. 40) { my $t = time; $l = $t if $t < $l; "
+      "$m = $t if $t > $m; sleep 0.05 } print $m - $l > 95 ? \"both\" : \"one\"'");
+  CHECK(seen == "both");
+  const FaultReport report = shaken.stop();
+  CHECK(number(report.nodes.front(), "steps") >= 3);
+  const ClockReading after = measured(shaken, "n1");
+  CHECK(std::abs(milliseconds(after.offset)) - milliseconds(after.uncertainty) <= 20);
+  CHECK(adjtimex_says(lab, 0) == before);
+  CHECK(lab.run(0, "grep -l ^strobe: /proc/[0-9]*/comm 2>/dev/null; true") == "");
+}
+
+TEST_CASE("uml leap: a second is skipped and a second is announced by the kernel") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  put_right(lab, 2);
+  {
+    Shaken shaken("leap", {"n3"}, {{"second", std::string("skipped")}});
+    const ClockReading during = measured(shaken, "n3");
+    CHECK(during.offset > 900ms);
+    CHECK(during.offset < 1100ms);
+    shaken.stop();
+    CHECK(std::abs(milliseconds(measured(shaken, "n3").offset)) < 50);
+  }
+  // Shortly before the end of a UTC day, so that the kernel does what it announced.
+  lab.run(2, "date -u -s 'tomorrow 00:00:00' >/dev/null && date -s @$(($(date +%s) - 8)) >/dev/null");
+  const std::string status = adjtimex_says(lab, 2);
+  Shaken shaken("leap", {"n3"}, {{"second", std::string("repeated")}, {"manner", std::string("kernel")}});
+  CHECK(adjtimex_says(lab, 2) != status);  // STA_INS
+  const ClockReading announced = measured(shaken, "n3");
+  const Nanos deadline = shaken.clock.now() + 60s;
+  ClockReading leapt = announced;
+  while (leapt.offset - announced.offset > -500ms && shaken.clock.now() < deadline) leapt = measured(shaken, "n3");
+  CHECK(leapt.offset - announced.offset < -900ms);
+  CHECK(leapt.offset - announced.offset > -1100ms);
+  shaken.stop();
+  const ClockReading after = measured(shaken, "n3");
+  CHECK(std::abs(milliseconds(after.offset - announced.offset)) < 50);
+  CHECK(adjtimex_says(lab, 2) == status);
+  put_right(lab, 2);
+}
+
+TEST_CASE("uml ntp-block: NTP and NTS do not come through and all else does") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  // Whether a datagram from n2 to a port of n1 arrives there.
+  const auto arrives = [&](int port) {
+    lab.run(0, fmt::format("rm -f /tmp/heard; setsid perl -MIO::Socket::INET -e 'alarm 20; my $s = "
+                           "IO::Socket::INET->new(LocalPort => {}, Proto => \"udp\") or die; $s->recv(my $b, 100); "
+                           "open F, \">\", \"/tmp/heard\"; print F $b' </dev/null >/dev/null 2>&1 & echo $! "
+                           ">/tmp/listener; sleep 0.7",
+                           port));
+    lab.run(1, fmt::format("perl -MIO::Socket::INET -e 'for (1 .. 3) {{ IO::Socket::INET->new(PeerAddr => "
+                           "\"10.77.0.1\", PeerPort => {}, Proto => \"udp\")->send(\"tick\") }}'",
+                           port));
+    lab.run(0, "sleep 0.5; kill $(cat /tmp/listener) 2>/dev/null; true");
+    return lab.run(0, "cat /tmp/heard 2>/dev/null; true") == "tick";
+  };
+  CHECK(arrives(123));
+  Shaken shaken("ntp-block", {"n1"});
+  CHECK_FALSE(arrives(123));
+  CHECK(arrives(124));
+  CHECK_FALSE(lab.try_run(0,
+                          "perl -MIO::Socket::INET -e 'IO::Socket::INET->new(PeerAddr => \"10.77.0.2\", PeerPort "
+                          "=> 4460, Timeout => 2) or die \"$!\"' 2>&1 | grep -q refused")
+                  .succeeded());
+  const FaultReport report = shaken.stop();
+  CHECK(number(report.nodes.front(), "dropped4") >= 3);
+  CHECK(arrives(123));
+}
+
+TEST_CASE("uml ntp-block: where no time service speaks it says that nothing was dropped") {
+  SKIP_WITHOUT_LAB();
+  AtWork work(LabCluster::with_own_kernels(), lab_options(), {one_fault("ntp-block", {"n2"})});
+  work.applied();
+  const FaultReport report = work.stop();
+  CHECK(report.bit == false);
+  CHECK(report.notes.find("not proved on n2") != std::string::npos);
+}
