@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,9 @@ struct Scene {
   std::vector<std::size_t> targets;                             // while a NodeFault asks
   std::function<Result<std::vector<std::string>>()> primaries;  // names of the nodes that are primary now
   std::function<Result<SystemScripts>(const std::string& node)> system;  // empty: nobody knows the system
+  // Waits until the system is healthy; an error says why it is not after so long, or that the wait was stopped. Any
+  // thread; empty: nobody knows the system.
+  std::function<Result<void>(Nanos bound, std::stop_token stop)> healthy;
   std::vector<std::string> names() const;
 };
 
@@ -50,8 +54,13 @@ class ActiveFault {
   // What it will ask of its nodes; nullptr for a fault that is not made of changes of the agent's.
   virtual const ChangeSet* changes() const { return nullptr; }
 
+  // Of its targets, how many have the fault at the same moment, at most.
+  virtual std::size_t at_once() const { return targets().size(); }
+
   // Each fills `report.nodes`, one for each of changed(), in order. On an error of apply() the caller undoes.
   virtual Result<void> apply(NodeFleet& fleet, const Clock& clock, FaultReport& report) = 0;
+  // What goes on by itself after apply() ends here, and the report says how far it came.
+  virtual void settle(FaultReport&) {}
   virtual void prove(NodeFleet& fleet, FaultReport& report) = 0;
   // Undo and verify; may be called again for nodes that are not verified. Never fails: the reports say what is known.
   virtual void undo(NodeFleet& fleet, const Clock& clock, FaultReport& report) = 0;

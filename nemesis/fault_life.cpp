@@ -64,6 +64,7 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
       return told;
     };
   scene.system = options_.system;
+  scene.healthy = options_.healthy;
   Random random(scheduled.seed);
   const Fault* family = find_fault(scheduled.fault);
   if (!family) return refuse("there is no such fault");
@@ -79,14 +80,23 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
     at.node = facts_[node].name;
     report.nodes.push_back(std::move(at));
   }
-  std::set<std::string> faulty(report.targets.begin(), report.targets.end());
-  for (const auto& other : running_) faulty.insert(other->report.targets.begin(), other->report.targets.end());
-  if (options_.max_faulty && std::cmp_greater(faulty.size(), *options_.max_faulty))
-    return refuse(
-        fmt::format("{} nodes would be faulty at once, and max_faulty is {}", faulty.size(), *options_.max_faulty));
-  if (options_.keep_quorum && faulty.size() * 2 >= fleet_.size())
-    return refuse(fmt::format("{} of {} nodes would be faulty at once, and keep_quorum leaves a majority alone",
-                              faulty.size(), fleet_.size()));
+  std::set<std::string> others;
+  std::size_t rolling = 0;  // of faults that have their targets one after the other
+  const auto count = [&](const ActiveFault& fault) {
+    const std::vector<std::string> targets = fault.targets();
+    if (fault.at_once() < targets.size())
+      rolling += fault.at_once();
+    else
+      others.insert(targets.begin(), targets.end());
+  };
+  count(*running->fault);
+  for (const auto& other : running_) count(*other->fault);
+  const std::size_t faulty = std::min(others.size() + rolling, fleet_.size());
+  if (options_.max_faulty && std::cmp_greater(faulty, *options_.max_faulty))
+    return refuse(fmt::format("{} nodes would be faulty at once, and max_faulty is {}", faulty, *options_.max_faulty));
+  if (options_.keep_quorum && faulty * 2 >= fleet_.size())
+    return refuse(fmt::format("{} of {} nodes would be faulty at once, and keep_quorum leaves a majority alone", faulty,
+                              fleet_.size()));
   log.record(report);  // before anything changes
 
   auto applied = running->fault->apply(fleet_, clock, report);
@@ -108,8 +118,13 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
 
 Result<void> Nemesis::end(Running& running, const Clock& clock, FaultLog& log) {
   FaultReport& report = running.report;
-  const bool in_force = std::all_of(report.nodes.begin(), report.nodes.end(),
-                                    [](const NodeReport& at) { return at.applied == Applied::done; });
+  running.fault->settle(report);
+  // A node that is pending was never touched: its turn had not come.
+  const bool in_force = std::any_of(report.nodes.begin(), report.nodes.end(),
+                                    [](const NodeReport& at) { return at.applied == Applied::done; }) &&
+                        std::all_of(report.nodes.begin(), report.nodes.end(), [](const NodeReport& at) {
+                          return at.applied == Applied::done || at.applied == Applied::pending;
+                        });
   if (in_force) {
     running.fault->prove(fleet_, report);
     if (report.bit && !*report.bit) log::warning("nemesis: {} {}: {}", report.fault, report.id, report.notes);

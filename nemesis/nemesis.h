@@ -34,6 +34,8 @@ struct NemesisOptions {
   std::function<Result<std::vector<std::string>>()> primaries;  // asked on the thread of run()
   // What the system's file says of a node; asked on the thread of run().
   std::function<Result<SystemScripts>(const std::string& node)> system;
+  // Waits for the system's health (Scene::healthy); any thread.
+  std::function<Result<void>(Nanos bound, std::stop_token stop)> healthy;
   // Connections that confirm the control path after the first change; the cluster's own ones may be older than a cut.
   std::function<std::unique_ptr<Remote>(const NodeSpec&)> fresh_remote = make_ssh_remote;
   NodeSideFactory node_side = make_agent_node_side;

@@ -175,6 +175,11 @@ class Run {
     NemesisOptions nemesis = nemesis_options(plan_, run_name());
     nemesis.primaries = [this] { return system_->primaries(); };
     nemesis.system = [this](const std::string& node) { return system_->scripts(node); };
+    nemesis.healthy = [this](Nanos bound, std::stop_token stop) -> Result<void> {
+      const auto healthy = system_->wait_until_healthy(*clock_, bound, std::move(stop));
+      if (!healthy) return Failure(healthy.error());
+      return {};
+    };
     nemesis_ = std::make_unique<Nemesis>(*nemesis_cluster_, std::move(nemesis));
     schedule_ = schedule_for(plan_, settings_);
     if (const auto set = recorder_->set_meta(kMetaSchedule, to_json(schedule_json(schedule_))); !set) return set;

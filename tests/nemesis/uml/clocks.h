@@ -1,9 +1,12 @@
 #pragma once
 // What was measured of the nodes' clocks, for the tests of this folder.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -11,6 +14,7 @@
 
 #include "history/records.h"
 #include "nemesis/clock_watch.h"
+#include "tests/nemesis/uml/shaken.h"
 
 namespace shaketable::testing {
 
@@ -50,6 +54,38 @@ class KeptClocks {
 
 inline double milliseconds(Nanos duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+// The node's clock now, measured as a run does it.
+inline ClockReading measured(Nemesis& nemesis, const Clock& clock, const std::string& node) {
+  KeptClocks clocks;
+  nemesis.watch_clocks(
+      clock, [&](const ClockReading& reading) { clocks.take(reading); }, std::chrono::milliseconds(50));
+  const ClockReading reading = clocks.exact(node, clock.now());
+  nemesis.stop_watching_clocks();
+  return reading;
+}
+inline ClockReading measured(AtWork& work, const std::string& node) {
+  return measured(work.nemesis, work.clock, node);
+}
+
+// A kernel that boots on a busy machine loses time before it counts. Puts a node's clock where the controller's is.
+inline void put_right(LabCluster& lab, std::size_t node) {
+  Cluster cluster = lab.connect();
+  Nemesis nemesis(cluster, lab_options());
+  REQUIRE(nemesis.prepare({}));
+  SteadyClock clock;
+  ClockReading now = measured(nemesis, clock, lab.names()[node]);
+  for (int attempt = 0; attempt < 10 && std::abs(milliseconds(now.offset)) > 3; ++attempt) {
+    lab.run(node,
+            fmt::format("perl -e 'my $n = pack(\"q q\", 0, 0); syscall(228, 0, $n); my ($s, $f) = unpack(\"q q\", "
+                        "$n); my $t = $s * 1e9 + $f - ({}); syscall(227, 0, pack(\"q q\", int($t / 1e9), $t % "
+                        "1e9)) == 0 or die $!'",
+                        now.offset.count()));
+    now = measured(nemesis, clock, lab.names()[node]);
+  }
+  REQUIRE(std::abs(milliseconds(now.offset)) <= 3);
+  CHECK(all_clean(nemesis.heal_all()));
 }
 
 }  // namespace shaketable::testing

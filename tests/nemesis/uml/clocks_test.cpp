@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 TEST_CASE("uml clocks: one that somebody else sets is measured and named and those of shared machines are near ours") {
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::with_own_kernels();
+  for (std::size_t i = 0; i < 3; ++i) put_right(lab, i);
   KeptClocks clocks;
   SteadyClock clock;
   Cluster cluster = lab.connect();
