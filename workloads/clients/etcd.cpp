@@ -24,6 +24,7 @@ const std::map<std::string, MakeObject, std::less<>>& objects() {
       {"monotonic", [](EtcdApi& api, Settings) { return etcd_numbers(api); }},
       {"predicate-insert", [](EtcdApi& api, Settings) { return etcd_tables(api); }},
       {"exactly-once", [](EtcdApi& api, Settings) { return etcd_effects(api); }},
+      {"log", [](EtcdApi& api, Settings) { return etcd_log(api); }},
       {"lock", [](EtcdApi& api, Settings settings) { return etcd_locks(api, settings); }},
       {"fenced-lock", [](EtcdApi& api, Settings settings) { return etcd_locks(api, settings); }}};
   return all;

@@ -115,6 +115,28 @@ Result<Value> EtcdApi::ask(const char* path, const Value& request, Nanos timeout
   return std::move(answer.body);
 }
 
+Result<std::vector<Value>> EtcdApi::stream(const char* path, const Value& request, Nanos timeout,
+                                           const std::function<bool(const Value&)>& enough) {
+  std::vector<Value> lines;
+  std::size_t read = 0;
+  bool malformed = false;
+  const auto take = [&](std::string_view body) {
+    for (std::size_t end = body.find('\n', read); end != std::string_view::npos; end = body.find('\n', read)) {
+      auto line = parse_json(body.substr(read, end - read));
+      read = end + 1;
+      malformed = !line || line->kind() != Value::Kind::map;
+      if (malformed) return true;
+      lines.push_back(std::move(*line));
+      if (enough(lines.back())) return true;
+    }
+    return false;
+  };
+  const HttpAnswer answer = http_.post_until(endpoint_.url + path, headers_, to_json(request), timeout, take);
+  if (answer.status != 200) return infrastructure(problem_of(answer));
+  if (malformed) return infrastructure("etcd client: a line of the stream is not a JSON object");
+  return lines;
+}
+
 std::string EtcdApi::named(std::string_view name) const {
   return base64_encode(prefix_ + std::string(name));
 }

@@ -3,6 +3,7 @@
 // the etcd client.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,10 @@ class EtcdApi {
   Change change(const char* path, const Value& request, Nanos timeout);
   // One that only reads; the answer is a map.
   Result<Value> ask(const char* path, const Value& request, Nanos timeout);
+  // A stream of maps, a line each, until `enough` says so of one or the time is up.
+  // Answers what came; an error if nothing did.
+  Result<std::vector<Value>> stream(const char* path, const Value& request, Nanos timeout,
+                                    const std::function<bool(const Value&)>& enough);
 
   // Keys and values as the gateway wants them: base64 of PREFIX RUN / NAME, and of JSON.
   std::string named(std::string_view name) const;
@@ -101,6 +106,7 @@ std::unique_ptr<EtcdObject> etcd_ids(EtcdApi& api);
 std::unique_ptr<EtcdObject> etcd_numbers(EtcdApi& api);
 std::unique_ptr<EtcdObject> etcd_tables(EtcdApi& api);
 std::unique_ptr<EtcdObject> etcd_effects(EtcdApi& api);
+std::unique_ptr<EtcdObject> etcd_log(EtcdApi& api);
 std::unique_ptr<EtcdObject> etcd_locks(EtcdApi& api, const ClientSettings& settings);
 
 }  // namespace shaketable

@@ -25,11 +25,18 @@ std::size_t give_body(char* buffer, std::size_t size, std::size_t count, void* u
   return n;
 }
 
+struct Taken {
+  std::string& body;
+  const std::function<bool(std::string_view)>& enough;
+  bool had_enough = false;
+};
+
 std::size_t take_answer(char* data, std::size_t size, std::size_t count, void* user) {
-  auto& answer = *static_cast<std::string*>(user);
-  if (answer.size() + size * count > kLargestAnswer) return 0;  // ends the transfer with an error
-  answer.append(data, size * count);
-  return size * count;
+  auto& taken = *static_cast<Taken*>(user);
+  if (taken.body.size() + size * count > kLargestAnswer) return 0;  // ends the transfer with an error
+  taken.body.append(data, size * count);
+  taken.had_enough = taken.enough && taken.enough(taken.body);
+  return taken.had_enough ? 0 : size * count;
 }
 
 void initialise_once() {
@@ -57,7 +64,14 @@ HttpConnection::~HttpConnection() {
 
 HttpAnswer HttpConnection::post(const std::string& url, const std::vector<std::string>& headers,
                                 const std::string& body, Nanos timeout) {
+  return post_until(url, headers, body, timeout, {});
+}
+
+HttpAnswer HttpConnection::post_until(const std::string& url, const std::vector<std::string>& headers,
+                                      const std::string& body, Nanos timeout,
+                                      const std::function<bool(std::string_view)>& enough) {
   HttpAnswer answer;
+  Taken taken{answer.body, enough};
   CURL* curl = handle_->curl;
   if (!curl) {
     answer.problem = "libcurl could not make a handle";
@@ -87,7 +101,7 @@ HttpAnswer HttpConnection::post(const std::string& url, const std::vector<std::s
   curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
   curl_easy_setopt(curl, CURLOPT_READDATA, &source);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taken);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, problem);
   const HttpTls& tls = handle_->tls;
   if (!tls.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, tls.ca_file.c_str());
@@ -97,7 +111,8 @@ HttpAnswer HttpConnection::post(const std::string& url, const std::vector<std::s
   const CURLcode code = curl_easy_perform(curl);
   curl_slist_free_all(list);
   answer.sent = source.read;
-  if (code == CURLE_OK) {
+  const bool came = enough && code == CURLE_OPERATION_TIMEDOUT && !answer.body.empty();
+  if (code == CURLE_OK || taken.had_enough || came) {
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     answer.status = static_cast<int>(status);

@@ -1,8 +1,10 @@
 #pragma once
 // One kept HTTP connection, for clients whose system speaks JSON over HTTP. libcurl stays in http.cpp.
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -34,6 +36,10 @@ class HttpConnection {
 
   HttpAnswer post(const std::string& url, const std::vector<std::string>& headers, const std::string& body,
                   Nanos timeout);
+  // For answers that do not end by themselves: takes what comes until `enough` says so of all of it so far, or the time
+  // is up, which is no problem if anything came; then the connection is closed.
+  HttpAnswer post_until(const std::string& url, const std::vector<std::string>& headers, const std::string& body,
+                        Nanos timeout, const std::function<bool(std::string_view)>& enough);
 
  private:
   struct Handle;

@@ -237,3 +237,29 @@ TEST_CASE("etcd client: an acquire without an answer is unknown and one without 
   CHECK(done.type == OpType::info);
   CHECK(done.error == Value("the lease had run out by the time the lock was granted"));
 }
+
+TEST_CASE("etcd client: a log is a key whose history is watched") {
+  // Base64 of /shaketable/r1/log/0 and of /shaketable/r1/log/1.
+  const std::string log0 = R"("key":"L3NoYWtldGFibGUvcjEvbG9nLzA=")", log1 = R"("key":"L3NoYWtldGFibGUvcjEvbG9nLzE=")";
+  const std::string last = R"({"kvs":[{)" + log0 + R"(,"mod_revision":"9"}]})";
+  const std::string events = R"({"result":{"created":true}})"
+                             "\n"
+                             R"({"result":{"events":[{"kv":{)" +
+                             log0 + R"(,"mod_revision":"5","value":"MQ=="}},{"kv":{)" + log1 +
+                             R"(,"mod_revision":"6","value":"Mg=="}}]}})"
+                             "\n"
+                             R"({"result":{"events":[{"kv":{)" +
+                             log0 +
+                             R"(,"mod_revision":"9","value":"Mw=="}}]}})"
+                             "\n";
+  ScriptedServer server({{Act::answer, R"({"header":{"revision":"5"},"succeeded":true})"},
+                         {Act::answer, last},
+                         {Act::answer, events},
+                         {Act::answer, last}});
+  const auto client = offering(server.url(), "log");
+  const Value poll = *parse_edn(R"([["poll"]])");
+  CHECK(client->invoke(Name("poll"), poll, 2s).type == OpType::fail);  // nothing is assigned
+  CHECK(client->invoke(Name("send"), *parse_edn(R"([["send" 0 1]])"), 2s).value == *parse_edn(R"([["send" 0 [5 1]]])"));
+  CHECK(client->invoke(Name("assign"), Value::list({0}), 2s).type == OpType::ok);
+  CHECK(client->invoke(Name("poll"), poll, 2s).value == *parse_edn(R"([["poll" {0 [[5 1] [9 3]]}]])"));
+}
