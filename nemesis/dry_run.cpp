@@ -37,6 +37,7 @@ std::vector<PlannedCommand> planned_commands(const std::vector<NodeSpec>& nodes,
   for (const NodeSpec& node : nodes) {
     NodeFacts facts;
     facts.name = node.name;
+    facts.role = node.role;
     // With no address in the plan the node is asked for its own.
     facts.addresses4 = {node.address.empty() && node.address6.empty() ? "ADDRESS-OF-" + node.name : node.address};
     if (facts.addresses4.front().empty()) facts.addresses4.clear();

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "nemesis/running.h"
+#include "nemesis/system_model.h"
 
 namespace shaketable {
 namespace {
@@ -20,11 +21,6 @@ Undone worst(const std::vector<NodeReport>& nodes) {
     if (std::any_of(nodes.begin(), nodes.end(), [&](const NodeReport& node) { return node.undone == state; }))
       out = state;
   return out;
-}
-
-void add_note(std::string& notes, std::string_view text) {
-  if (!notes.empty()) notes += "; ";
-  notes += text;
 }
 
 }  // namespace
@@ -64,7 +60,12 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
       return told;
     };
   scene.system = options_.system;
-  scene.healthy = options_.healthy;
+  if (options_.wait_healthy)
+    scene.healthy = [this](Nanos bound, std::stop_token stop) -> Result<void> {
+      if (auto healthy = options_.wait_healthy(bound, std::move(stop)); !healthy)
+        return tl::unexpected(healthy.error());
+      return {};
+    };
   Random random(scheduled.seed);
   const Fault* family = find_fault(scheduled.fault);
   if (!family) return refuse("there is no such fault");
@@ -94,6 +95,16 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
   const std::size_t faulty = std::min(others.size() + rolling, fleet_.size());
   if (options_.max_faulty && std::cmp_greater(faulty, *options_.max_faulty))
     return refuse(fmt::format("{} nodes would be faulty at once, and max_faulty is {}", faulty, *options_.max_faulty));
+  const auto needs = fault_needs(scheduled.fault, scheduled.options, scheduled.lasts, false);
+  running->fails = !needs || needs->unknown || needs->failures != Failures::none;
+  if (running->fails && options_.max_failing) {
+    std::set<std::string> failing(report.targets.begin(), report.targets.end());
+    for (const auto& other : running_)
+      if (other->fails) failing.insert(other->report.targets.begin(), other->report.targets.end());
+    if (std::cmp_greater(failing.size(), *options_.max_failing))
+      return refuse(fmt::format("{} nodes would fail at once, and the plan's model has at most {}", failing.size(),
+                                *options_.max_failing));
+  }
   if (options_.keep_quorum && faulty * 2 >= fleet_.size())
     return refuse(fmt::format("{} of {} nodes would be faulty at once, and keep_quorum leaves a majority alone", faulty,
                               fleet_.size()));
@@ -141,6 +152,7 @@ Result<void> Nemesis::end(Running& running, const Clock& clock, FaultLog& log) {
     keeper_remarks_.clear();
   }
   log.record(report);
+  if (report.actual_start) to_recover_from_ = report;
   if (report.undone == Undone::verified) return {};
   std::vector<std::string> problems;
   for (const NodeReport& at : report.nodes)

@@ -30,4 +30,9 @@ std::string_view to_string(Undone undone) {
   return "unknown";
 }
 
+void add_note(std::string& notes, std::string_view text) {
+  if (!notes.empty()) notes += "; ";
+  notes += text;
+}
+
 }  // namespace shaketable

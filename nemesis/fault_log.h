@@ -49,6 +49,9 @@ struct FaultReport {
   std::string notes;                              // why it was refused, what else happened
 };
 
+// "first; second".
+void add_note(std::string& notes, std::string_view text);
+
 // Called on the thread of Nemesis::run. The report is whole each time; the last one of an id stands. The first call
 // comes before anything is changed on a node.
 class FaultLog {

@@ -81,6 +81,7 @@ Result<PrepareReport> Nemesis::prepare(const std::vector<ScheduledFault>& schedu
       continue;
     }
     facts_.push_back(*probed[i]);
+    facts_.back().role = fleet_.spec(i).role;
     const NodeFacts& facts = facts_.back();
     if (cuts && !facts.problem4.empty() && !facts.addresses4.empty())
       problems.push_back(fmt::format("node {}: {}", names[i], facts.problem4));
@@ -191,6 +192,8 @@ std::string Nemesis::active() const {
 Result<void> Nemesis::run(const std::vector<ScheduledFault>& schedule, Clock& clock, Nanos start, FaultLog& log,
                           std::stop_token stop) {
   unclean_.reset();
+  not_recovered_.reset();
+  to_recover_from_.reset();
   std::size_t next = 0;
   while (!stop.stop_requested() && !unclean_) {
     const auto ending = std::min_element(running_.begin(), running_.end(),
@@ -205,6 +208,11 @@ Result<void> Nemesis::run(const std::vector<ScheduledFault>& schedule, Clock& cl
       if (auto ended = end(*over, clock, log); !ended) unclean_ = ended.error();
       publish();
     } else {
+      if (schedule[next].after_recovery && running_.empty() && to_recover_from_ && options_.wait_healthy) {
+        const auto earliest = wait_for_recovery(schedule[next].quiet, clock, log, stop);
+        if (!earliest) break;
+        start = std::max(start, *earliest - schedule[next].at);
+      }
       if (!clock.sleep_until(start + schedule[next].at, stop)) break;
       begin(schedule[next++], clock, start, log);
     }
@@ -239,6 +247,28 @@ void Nemesis::compare_with_found(std::vector<NodeCleanliness>& nodes) {
     nodes[i].state = Cleanliness::unclean;
     nodes[i].reason = "what others had there before the run is gone (put it back, if that was not meant): " + missing;
   }
+}
+
+std::optional<Nanos> Nemesis::wait_for_recovery(Nanos quiet, Clock& clock, FaultLog& log, std::stop_token stop) {
+  FaultReport report = std::move(*to_recover_from_);
+  to_recover_from_.reset();
+  const std::string fault = fmt::format("{} {}", report.fault, report.id);
+  auto healthy = options_.wait_healthy(options_.recovery_wait, stop);
+  if (stop.stop_requested()) return std::nullopt;
+  // One look may take longer than the bound: what it finds then came too late.
+  if (healthy && *healthy > options_.recovery_wait)
+    healthy = infrastructure(fmt::format("healthy only after {}", format_duration(*healthy)));
+  if (!healthy) {
+    not_recovered_ = {report.id, fault, healthy.error().message};
+    add_note(report.notes, fmt::format("the system was not healthy within {} of it: {}",
+                                       format_duration(options_.recovery_wait), healthy.error().message));
+    log.record(report);
+    log::error("nemesis: {}: {}; no further fault is applied", fault, report.notes);
+    return std::nullopt;
+  }
+  add_note(report.notes, fmt::format("the system was healthy {} after it", format_duration(*healthy)));
+  log.record(report);
+  return clock.now() + quiet;
 }
 
 std::vector<NodeCleanliness> Nemesis::heal_all() {

@@ -30,15 +30,26 @@ struct NemesisOptions {
   Nanos longest_fault = std::chrono::minutes(5);
   std::vector<std::string> allowed_hosts;  // names or hosts of nodes; empty: every node of the cluster
   std::optional<int> max_faulty;           // nodes with a fault at once (FaultReport::targets)
+  std::optional<int> max_failing;          // nodes that fail at once in the sense of the plan's model (system_model.h)
   bool keep_quorum = false;                // a majority has no fault, whatever overlaps
   std::function<Result<std::vector<std::string>>()> primaries;  // asked on the thread of run()
   // What the system's file says of a node; asked on the thread of run().
   std::function<Result<SystemScripts>(const std::string& node)> system;
-  // Waits for the system's health (Scene::healthy); any thread.
-  std::function<Result<void>(Nanos bound, std::stop_token stop)> healthy;
+  // Waits until the system is healthy, at most for the bound, and says how long that took; asked on the thread of run()
+  // before each fault that is to wait for it, and by faults that wait themselves (Scene::healthy), on any thread. Empty:
+  // none waits.
+  std::function<Result<Nanos>(Nanos bound, std::stop_token stop)> wait_healthy;
+  Nanos recovery_wait = std::chrono::seconds(60);  // the bound
   // Connections that confirm the control path after the first change; the cluster's own ones may be older than a cut.
   std::function<std::unique_ptr<Remote>(const NodeSpec&)> fresh_remote = make_ssh_remote;
   NodeSideFactory node_side = make_agent_node_side;
+};
+
+// The system did not come back after a fault within NemesisOptions::recovery_wait.
+struct NotRecovered {
+  std::int64_t fault = 0;
+  std::string text;  // "kill 3"
+  std::string why;
 };
 
 struct PrepareReport {
@@ -62,9 +73,12 @@ class Nemesis {
 
   // Blocks until the schedule is over or `stop` is requested; then nothing is in force any more, or the reports and
   // heal_all() say otherwise. `start` is the schedule's zero on `clock`. A fault that cannot be applied is reported and
-  // passed over. An error: a node could not be proved clean after a fault, so the rest of the schedule was left out.
+  // passed over. An error: a node could not be proved clean after a fault, so the rest of the schedule was left out. It
+  // is left out as well when the system does not recover: not_recovered() says so, and that is no error.
   Result<void> run(const std::vector<ScheduledFault>& schedule, Clock& clock, Nanos start, FaultLog& log,
                    std::stop_token stop);
+  // After run(), its thread.
+  const std::optional<NotRecovered>& not_recovered() const { return not_recovered_; }
 
   // From now on, until this goes, every node's clock is measured once a `period` of real time (clock_watch.h); `clock`
   // is the run's. After prepare().
@@ -84,6 +98,8 @@ class Nemesis {
   Result<void> end(Running& running, const Clock& clock, FaultLog& log);
   Result<void> confirm_control_path(const std::vector<std::size_t>& nodes);
   void compare_with_found(std::vector<NodeCleanliness>& nodes);
+  // When the next fault may begin; nullopt: never, as the system is not healthy, or `stop` was requested.
+  std::optional<Nanos> wait_for_recovery(Nanos quiet, Clock& clock, FaultLog& log, std::stop_token stop);
   void keep_leases(std::stop_token stop);
   void publish();
 
@@ -93,6 +109,8 @@ class Nemesis {
   std::vector<std::optional<ForeignState>> found_;  // before the run; empty until prepare() has looked
   std::vector<bool> confirmed_;
   std::vector<std::unique_ptr<Running>> running_;
+  std::optional<FaultReport> to_recover_from_;  // the fault that ended last, until the system is seen healthy after it
+  std::optional<NotRecovered> not_recovered_;
   std::optional<Error> unclean_;
   mutable std::mutex mutex_;
   std::string active_;                       // guarded by mutex_

@@ -25,6 +25,7 @@ struct ControlPath {
 
 struct NodeFacts {
   std::string name;
+  std::string role;                                 // of the plan; may be empty
   std::vector<std::string> addresses4, addresses6;  // what peers may send from; no loopback. The plan's own come first
   std::string iptables, ip6tables;  // version line ("iptables v1.8.9 (nf_tables)"); empty: cannot be used
   std::string problem4, problem6;   // why not

@@ -13,6 +13,7 @@ struct Nemesis::Running {
   std::unique_ptr<ActiveFault> fault;
   FaultReport report;
   Nanos end{0};
+  bool fails = false;  // its targets fail in the sense of the system's model: a crash, not a delay
 };
 
 // A run's name as a word of iptables' comments and the name of a directory.

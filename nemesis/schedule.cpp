@@ -33,26 +33,32 @@ std::vector<ScheduledFault> make_schedule(const ScheduleOptions& options, std::u
   Random random = root.fork("schedule");
   std::vector<ScheduledFault> out;
   if (options.timeline) {
-    for (const FaultChoice& choice : options.choices) {
-      if (choice.at >= options.until || choice.lasts <= Nanos(0)) continue;
-      ScheduledFault fault;
-      fault.at = choice.at;
-      fault.lasts = std::min(choice.lasts, options.until - choice.at);
-      fault.fault = choice.fault;
-      fault.options = choice.options;
-      out.push_back(std::move(fault));
-    }
+    for (int round = 0; round < options.repeat; ++round)
+      for (const FaultChoice& choice : options.choices) {
+        const Nanos at = choice.at + round * options.every;
+        if (at >= options.until || choice.lasts <= Nanos(0)) continue;
+        ScheduledFault fault;
+        fault.at = at;
+        fault.lasts = std::min(choice.lasts, options.until - at);
+        fault.fault = choice.fault;
+        fault.options = choice.options;
+        out.push_back(std::move(fault));
+      }
     std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
   } else {
     // A range of nothing but zeros would never get anywhere.
     const Nanos step_min = std::chrono::milliseconds(1);
+    Nanos quiet{0};
     for (Nanos at = options.first_after; at < options.until;) {
       const FaultChoice* choice = drawn(options.choices, random);
       if (!choice) break;
       ScheduledFault fault;
       fault.at = at;
       fault.lasts = std::max(drawn(options.lasts, random), step_min);
-      at += fault.lasts + drawn(options.quiet, random);
+      fault.after_recovery = options.wait_for_recovery && !out.empty();
+      fault.quiet = quiet;
+      quiet = drawn(options.quiet, random);
+      at += fault.lasts + quiet;
       fault.lasts = std::min(fault.lasts, options.until - fault.at);
       fault.fault = choice->fault;
       fault.options = choice->options;

@@ -12,7 +12,7 @@
 namespace shaketable {
 namespace {
 
-constexpr std::string_view kRandom = "random ";
+constexpr std::string_view kRandom = "random ", kRole = "role ";
 
 bool is_word(const std::string& text) {
   const auto& words = target_words();
@@ -59,7 +59,7 @@ Result<void> check_target(const std::string& fault, const std::vector<std::strin
   if (target.empty()) return bad_input(fault + ": target names nothing");
   for (const std::string& name : target) {
     const bool counts = wanted_number(name).has_value();
-    if (is_word(name) || counts) {
+    if (is_word(name) || counts || name.starts_with(kRole)) {
       if (target.size() > 1)
         return bad_input(fmt::format("{}: target {} stands alone, or names of nodes do", fault, name));
       const auto count = count_of(name, nodes.size());
@@ -78,6 +78,13 @@ Result<void> check_target(const std::string& fault, const std::vector<std::strin
   return {};
 }
 
+std::optional<std::size_t> target_count(const std::vector<std::string>& target, std::size_t nodes) {
+  if (target.size() != 1) return target.size();
+  if (const auto count = count_of(target.front(), nodes)) return count;
+  if (is_word(target.front()) || target.front().starts_with(kRole)) return std::nullopt;
+  return 1;
+}
+
 Result<std::vector<std::size_t>> resolve_target(const std::vector<std::string>& target, const Scene& scene,
                                                 Random& random) {
   const std::vector<std::string> names = scene.names();
@@ -92,6 +99,13 @@ Result<std::vector<std::size_t>> resolve_target(const std::vector<std::string>& 
       if (order.empty()) return infrastructure("target " + target.front() + " is no node");
       return order;
     }
+  if (target.size() == 1 && target.front().starts_with(kRole)) {
+    const std::string role = target.front().substr(kRole.size());
+    for (std::size_t i = 0; i < scene.nodes.size(); ++i)
+      if (scene.nodes[i].role == role) out.push_back(i);
+    if (out.empty()) return infrastructure(fmt::format("no node has the role \"{}\"", role));
+    return out;
+  }
   std::vector<std::string> wanted = target;
   const bool others = target == std::vector<std::string>{"not-primaries"};
   if (others || target == std::vector<std::string>{"primaries"}) {

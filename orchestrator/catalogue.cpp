@@ -4,6 +4,7 @@
 
 #include "nemesis/fault.h"
 #include "nemesis/faults.h"
+#include "nemesis/system_model.h"
 #include "orchestrator/judge/judge.h"
 #include "workloads/clients/registry.h"
 #include "workloads/workload.h"
@@ -21,10 +22,15 @@ const Catalogue& catalogue() {
       made.workloads[info.name] = {info.about, info.parameters, "", {}, {info.interface}};
     for (const FaultInfo& info : faults())
       made.faults[info.name] = {
-          info.about, info.parameters, info.main_parameter,
+          info.about,
+          info.parameters,
+          info.main_parameter,
           [fault = find_fault(info.name)](const Parameters& options, const std::vector<std::string>& nodes) {
             return fault->check(options, nodes);
-          }};
+          },
+          {},
+          [name = info.name](const SystemModel& model, const Parameters& options, std::size_t nodes, Nanos lasts,
+                             bool to_the_end) { return check_model(model, name, options, nodes, lasts, to_the_end); }};
     for (const CheckerInfo& info : checkers()) made.checkers[info.name] = {info.about, info.parameters, ""};
     return made;
   }();

@@ -16,6 +16,7 @@
 #include "history/recorder.h"
 #include "history/text.h"
 #include "nemesis/nemesis.h"
+#include "nemesis/system_model.h"
 #include "orchestrator/fault_recorder.h"
 #include "orchestrator/interpreter.h"
 #include "orchestrator/lab_hold.h"
@@ -59,6 +60,9 @@ ScheduleOptions schedule_of(const Plan& plan) {
   options.first_after = plan.schedule.first_after;
   options.lasts = plan.schedule.lasts;
   options.quiet = plan.schedule.quiet;
+  options.wait_for_recovery = plan.schedule.recovery_wait > Nanos(0);
+  options.repeat = plan.schedule.repeat;
+  options.every = plan.schedule.every;
   options.until = plan.time_limit;
   for (const FaultPlan& fault : plan.schedule.faults)
     options.choices.push_back({fault.fault, fault.options, fault.weight, fault.at, fault.lasts});
@@ -77,6 +81,29 @@ ArrivalOptions arrivals_of(const WorkloadPlan& workload) {
   return options;
 }
 
+// The model that a verdict on this run holds in.
+std::string model_of(const Plan& plan, const std::vector<ScheduledFault>& schedule) {
+  if (plan.model) return model_text(*plan.model);
+  std::vector<FaultNeeds> needs;
+  for (const ScheduledFault& fault : schedule)
+    needs.push_back(fault_needs(fault.fault, fault.options, fault.lasts, fault.at + fault.lasts >= plan.time_limit)
+                        .value_or(FaultNeeds{.unknown = true}));
+  return needed_model_text(needs);
+}
+
+// The reader has looked at the plan's own faults; those of a recorded run are none of them.
+Result<void> check_replayed(const Plan& plan, const RunSettings& settings) {
+  if (!settings.schedule || !plan.model) return {};
+  const std::size_t nodes =
+      plan.cluster.lab ? static_cast<std::size_t>(plan.cluster.lab->nodes) : plan.cluster.nodes.size();
+  for (const ScheduledFault& fault : *settings.schedule)
+    if (const auto fits = check_model(*plan.model, fault.fault, fault.options, nodes, fault.lasts,
+                                      fault.at + fault.lasts >= plan.time_limit);
+        !fits)
+      return Failure(fits.error().in("a recorded fault"));
+  return {};
+}
+
 NemesisOptions nemesis_options(const Plan& plan, const std::string& run) {
   NemesisOptions options;
   options.run = run;
@@ -85,6 +112,7 @@ NemesisOptions nemesis_options(const Plan& plan, const std::string& run) {
   options.allowed_hosts = plan.safety.allowed_hosts;
   options.max_faulty = plan.safety.max_faulty;
   options.keep_quorum = plan.safety.keep_quorum;
+  if (plan.model && !plan.model->allow_beyond) options.max_failing = plan.model->max_faulty;
   return options;
 }
 
@@ -174,15 +202,15 @@ class Run {
     nemesis_cluster_ = std::make_unique<Cluster>(make_cluster(nodes));
     NemesisOptions nemesis = nemesis_options(plan_, run_name());
     nemesis.primaries = [this] { return system_->primaries(); };
-    nemesis.system = [this](const std::string& node) { return system_->scripts(node); };
-    nemesis.healthy = [this](Nanos bound, std::stop_token stop) -> Result<void> {
-      const auto healthy = system_->wait_until_healthy(*clock_, bound, std::move(stop));
-      if (!healthy) return Failure(healthy.error());
-      return {};
+    nemesis.wait_healthy = [this](Nanos bound, std::stop_token stop) {
+      return system_->wait_until_healthy(*clock_, bound, std::move(stop));
     };
+    nemesis.recovery_wait = plan_.schedule.recovery_wait;
+    nemesis.system = [this](const std::string& node) { return system_->scripts(node); };
     nemesis_ = std::make_unique<Nemesis>(*nemesis_cluster_, std::move(nemesis));
     schedule_ = schedule_for(plan_, settings_);
     if (const auto set = recorder_->set_meta(kMetaSchedule, to_json(schedule_json(schedule_))); !set) return set;
+    if (const auto set = recorder_->set_meta(kMetaModel, model_of(plan_, schedule_)); !set) return set;
     const auto ready = nemesis_->prepare(schedule_);
     if (!ready) return Failure(ready.error());
     for (const NodeCleanliness& node : ready->leftovers)
@@ -361,7 +389,14 @@ class Run {
       const auto healthy = system_->wait_until_healthy(*clock_, plan_.recovery, interrupts_.load());
       if (interrupts_.load().stop_requested()) return {};
       Value recovery;
-      if (healthy) {
+      if (const auto& lost = nemesis_->not_recovered()) {
+        recovery =
+            Value::map({{"healthy", false},
+                        {"fault", lost->fault},
+                        {"why", fmt::format("not healthy within {} of {}: {}",
+                                            format_duration(plan_.schedule.recovery_wait), lost->text, lost->why)},
+                        {"bound_ns", plan_.schedule.recovery_wait.count()}});
+      } else if (healthy) {
         log::info("{} is healthy {} after the faults", plan_.system.name, format_duration(*healthy));
         recovery = Value::map({{"healthy", true}, {"after_ns", (clock_->now() - healed_).count()}});
       } else {
@@ -472,6 +507,7 @@ void describe(std::string& out, const std::vector<PlannedCommand>& commands) {
 }  // namespace
 
 Result<Outcome> run_plan(const Plan& plan, const RunSettings& settings, Interrupts& interrupts) {
+  if (const auto fits = check_replayed(plan, settings); !fits) return Failure(fits.error());
   const auto folder = make_run_folder(settings.results, plan.name, settings.out);
   if (!folder) return Failure(folder.error());
   if (const auto written = write_file(*folder + "/plan.yaml", log::redact(plan.text)); !written)

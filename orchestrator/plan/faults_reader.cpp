@@ -29,7 +29,33 @@ Parameters read_options(const Yaml& value, const Place& place, const std::string
   // No nodes: they are wrong and reported, so nothing can be said about them.
   if (described.check && !nodes.empty() && problems.size() == before)
     if (const auto fits = described.check(options, nodes); !fits) problems.add(place, fits.error().message);
+  const auto target = std::find_if(described.parameters.begin(), described.parameters.end(), [](const auto& spec) {
+    return spec.name == "target" && spec.type == ParameterType::texts;
+  });
+  if (target == described.parameters.end() || !options.has("target") || problems.size() != before) return options;
+  for (const std::string& word : options.texts("target")) {
+    if (!word.starts_with("role ")) continue;
+    std::vector<std::string> roles;
+    for (const NodeSpec& node : plan.cluster.nodes)
+      if (!node.role.empty()) roles.push_back(node.role);
+    const std::string role = word.substr(5);
+    if (std::find(roles.begin(), roles.end(), role) != roles.end()) continue;
+    problems.add(place, fmt::format("no node of the plan has the role \"{}\"{}", role,
+                                    roles.empty()      ? "; `role` of a node gives it one"
+                                    : plan.cluster.lab ? ""
+                                                       : did_you_mean(role, roles)));
+  }
   return options;
+}
+
+void check_against_model(const FaultPlan& fault, const Place& place, Nanos lasts, Reading& reading, const Plan& plan) {
+  const auto described = reading.catalogue.faults.find(fault.fault);
+  if (!plan.model || described == reading.catalogue.faults.end() || !described->second.check_model) return;
+  const bool to_the_end = plan.schedule.kind == ScheduleKind::timeline && fault.at + lasts >= plan.time_limit;
+  if (const auto fits =
+          described->second.check_model(*plan.model, fault.options, node_names(plan.cluster).size(), lasts, to_the_end);
+      !fits)
+    reading.problems.add(place, fits.error().message);
 }
 
 // One entry of choose or events: `own` keys (weight; at, for) and exactly one fault.
@@ -91,6 +117,8 @@ void read_random(Fields& fields, Reading& reading, Plan& plan) {
   fields.duration("first_after", schedule.first_after, {0, 86400 * 30.0});
   fields.range("lasts", schedule.lasts, {0.001, seconds(plan.safety.longest_fault)});
   fields.range("quiet", schedule.quiet, {0, 86400 * 30.0});
+  schedule.recovery_wait = plan.recovery;
+  fields.duration("recovery_wait", schedule.recovery_wait, {0, 86400});
   if (schedule.first_after >= plan.time_limit) {
     const YamlEntry* entry = fields.entry("first_after");
     problems.add(entry ? entry->value->place : fields.place(),
@@ -115,9 +143,31 @@ void read_random(Fields& fields, Reading& reading, Plan& plan) {
     all = all && fault;
     if (!fault) continue;
     sum += fault->weight;
+    if (fault->weight > 0) check_against_model(*fault, item->place, schedule.lasts.high, reading, plan);
     schedule.faults.push_back(std::move(*fault));
   }
   if (all && sum <= 0) problems.add(choose->place, "choose must have a fault with a weight above 0");
+}
+
+// After the events, which say how long one round is.
+void read_repeat(Fields& fields, Plan& plan) {
+  Problems& problems = fields.problems();
+  SchedulePlan& schedule = plan.schedule;
+  Nanos round{0};
+  for (const FaultPlan& fault : schedule.faults) round = std::max(round, fault.at + fault.lasts);
+  schedule.every = round;
+  fields.duration("every", schedule.every, {0.001, 86400 * 30.0});
+  fields.integer("repeat", schedule.repeat, {1, 100'000});
+  const YamlEntry *repeat = fields.entry("repeat"), *every = fields.entry("every");
+  if (round <= Nanos(0) || schedule.every <= Nanos(0) || round > plan.time_limit) return;
+  // Without a number: as often as it fits.
+  const auto fits = static_cast<int>(std::min<std::int64_t>((plan.time_limit - round) / schedule.every + 1, 100'000));
+  if (every && !repeat) schedule.repeat = fits;
+  if (schedule.repeat > fits)
+    problems.add(
+        repeat->value->place,
+        fmt::format("the last of {} rounds lasts until {}, and the load ends after {} (time_limit)", schedule.repeat,
+                    format_duration((schedule.repeat - 1) * schedule.every + round), format_duration(plan.time_limit)));
 }
 
 void read_timeline(Fields& fields, Reading& reading, Plan& plan) {
@@ -156,8 +206,10 @@ void read_timeline(Fields& fields, Reading& reading, Plan& plan) {
     if (!fault) continue;
     fault->at = at;
     fault->lasts = lasts;
+    check_against_model(*fault, item->place, lasts, reading, plan);
     schedule.faults.push_back(std::move(*fault));
   }
+  read_repeat(fields, plan);
 }
 
 }  // namespace

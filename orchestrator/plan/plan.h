@@ -13,6 +13,7 @@
 #include "base/parameters.h"
 #include "cluster/node_spec.h"
 #include "cluster/system_spec.h"
+#include "nemesis/system_model.h"
 
 namespace shaketable {
 
@@ -73,7 +74,11 @@ struct SchedulePlan {
   DurationRange lasts{std::chrono::seconds(5), std::chrono::seconds(10)};  // random: how long each fault lasts
   DurationRange quiet{std::chrono::seconds(3),
                       std::chrono::seconds(6)};  // random: then nothing is broken for this long
-  std::vector<FaultPlan> faults;                 // empty: no faults
+  // random: every fault but the first waits until the system is healthy, at most so long; 0: none waits
+  Nanos recovery_wait = std::chrono::seconds(60);
+  int repeat = 1;                 // timeline: so many times …
+  Nanos every{0};                 // … one beginning so long after the other
+  std::vector<FaultPlan> faults;  // empty: no faults
 };
 
 struct SafetyPlan {
@@ -105,6 +110,7 @@ struct Plan {
   WorkloadPlan workload;
   SchedulePlan schedule;
   SafetyPlan safety;
+  std::optional<SystemModel> model;             // what the system is said to stand; nullopt: the plan does not say
   Nanos time_limit = std::chrono::seconds(60);  // of the load
   Nanos health_before =
       std::chrono::seconds(60);               // the cluster must be healthy within this before the load, else exit 4

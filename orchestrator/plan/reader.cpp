@@ -231,6 +231,7 @@ Result<Plan> parse_plan(std::string_view text, const std::string& path, const Ca
   read_system_choice(top, reading, plan);
   read_client(top, reading, plan);
   read_workload(top, reading, plan);
+  read_model(top, plan);
   read_faults(top, reading, plan);
   read_check(top, reading, plan);
   top.finish();

@@ -27,6 +27,9 @@ struct Described {
   std::function<Result<void>(const Parameters&, const std::vector<std::string>& nodes)> check = {};
   // Clients: which interfaces they offer. Workloads: the one they need; none: any client will do.
   std::vector<std::string> interfaces = {};
+  // Faults: whether one that lasts so long stays within a model.
+  std::function<Result<void>(const SystemModel&, const Parameters&, std::size_t nodes, Nanos lasts, bool to_the_end)>
+      check_model = {};
 };
 
 // What this program has. The plan library knows none of it by itself, so that it depends on base only.

@@ -117,6 +117,7 @@ Result<Outcome> read_outcome(const RunFile& file) {
   outcome.system = file.info().system;
   outcome.seed = file.info().seed;
   outcome.repeat = file.meta(kMetaRepeat).value_or("");
+  outcome.model = file.meta(kMetaModel).value_or("");
   outcome.infrastructure = file.meta(kMetaInfrastructure).value_or("");
   outcome.interrupted = file.why_ended() == kWhyInterrupted;
   const auto faults = file.faults();
@@ -243,6 +244,7 @@ std::string outcome_text(const Outcome& outcome) {
                        outcome.faults.proved, outcome.faults.verified);
     for (const std::string& unproved : outcome.faults.unproved) out += fmt::format("    not proved: {}\n", unproved);
   }
+  if (!outcome.model.empty()) out += fmt::format("  model: {}\n", outcome.model);
   if (outcome.unclean_nodes.empty()) {
     if (outcome.faults.applied) out += "  nodes: all clean\n";
   } else {
@@ -304,6 +306,7 @@ Value outcome_json(const Outcome& outcome) {
       {"run", outcome.run},
       {"plan", outcome.plan},
       {"system", outcome.system},
+      {"model", outcome.model},
       {"seed", static_cast<std::int64_t>(outcome.seed)},
       {"repeat", outcome.repeat},
       {"checkers", Value::list(std::move(checkers))},

@@ -22,6 +22,7 @@ inline constexpr const char* kMetaRecovery = "recovery";  // {"healthy":true,"af
 inline constexpr const char* kMetaInfrastructure = "infrastructure";  // a sentence: what of ours failed during the run
 inline constexpr const char* kMetaHealthyAt = "healthy_at_ns";        // when the cluster was first seen healthy
 inline constexpr const char* kMetaRepeat = "repeat";                  // the command that repeats the run
+inline constexpr const char* kMetaModel = "model";  // the system model that a verdict holds in, in words
 inline constexpr const char* kWhyInterrupted = "interrupted by a signal";
 
 struct FaultCounts {
@@ -32,6 +33,7 @@ struct FaultCounts {
 struct Outcome {
   std::string run;  // folder
   std::string plan, system, repeat;
+  std::string model;  // the system model that the verdict holds in; empty: an older version recorded the run
   std::uint64_t seed = 0;
   std::vector<Judgement> judgements;  // checkers', and "recovery" when faults were there to recover from
   FaultCounts faults;

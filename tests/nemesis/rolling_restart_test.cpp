@@ -27,9 +27,9 @@ struct Rolling {
     options.system = [](const std::string& node) -> Result<SystemScripts> {
       return SystemScripts{"pids of " + node, "start " + node, "/var/lib/it"};
     };
-    options.healthy = [this](Nanos, std::stop_token) -> Result<void> {
+    options.wait_healthy = [this](Nanos, std::stop_token) -> Result<Nanos> {
       nodes.note("healthy");
-      return {};
+      return Nanos(0);
     };
     fault.id = 4;
     fault.lasts = 1s;
@@ -85,7 +85,7 @@ TEST_CASE("rolling-restart: one node after the other and the system healthy befo
 TEST_CASE("rolling-restart: a system that does not get healthy stops it and the others are left alone") {
   Rolling rolling;
   std::atomic<bool> told = false;
-  rolling.options.healthy = [&](Nanos bound, std::stop_token) -> Result<void> {
+  rolling.options.wait_healthy = [&](Nanos bound, std::stop_token) -> Result<Nanos> {
     told = true;
     return infrastructure("n1 not healthy after " + std::to_string(bound / 1s) + " s");
   };
@@ -102,7 +102,7 @@ TEST_CASE("rolling-restart: a system that does not get healthy stops it and the 
 TEST_CASE("rolling-restart: the end of the fault ends the wait for health") {
   Rolling rolling;
   std::atomic<bool> waiting = false;
-  rolling.options.healthy = [&](Nanos, std::stop_token stop) -> Result<void> {
+  rolling.options.wait_healthy = [&](Nanos, std::stop_token stop) -> Result<Nanos> {
     std::mutex mutex;
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);

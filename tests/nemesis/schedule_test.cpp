@@ -94,3 +94,39 @@ TEST_CASE("timeline: as written in the order of beginnings cut at the end") {
   CHECK(schedule[2].lasts == 10s);
   CHECK(schedule[2].id == 3);
 }
+
+TEST_CASE("timeline: repeated as often as said") {
+  ScheduleOptions options;
+  options.timeline = true;
+  options.until = 32s;
+  options.repeat = 3;
+  options.every = 10s;
+  options.choices = {{"a", {}, 1, 1s, 4s}, {"b", {}, 1, 3s, 10s}};
+  const auto schedule = make_schedule(options, 1);
+  REQUIRE(schedule.size() == 6);
+  const std::vector<Nanos> at{1s, 3s, 11s, 13s, 21s, 23s};
+  std::set<std::uint64_t> seeds;
+  for (std::size_t i = 0; i < schedule.size(); ++i) {
+    CHECK(schedule[i].at == at[i]);
+    CHECK(schedule[i].fault == (i % 2 == 0 ? "a" : "b"));
+    CHECK(schedule[i].id == static_cast<std::int64_t>(i + 1));
+    seeds.insert(schedule[i].seed);
+  }
+  CHECK(schedule[5].lasts == 9s);
+  CHECK(seeds.size() == 6);
+}
+
+TEST_CASE("random: all but the first wait for the system where that is wanted and nothing else changes") {
+  ScheduleOptions options = random_options();
+  const auto without = make_schedule(options, 3);
+  options.wait_for_recovery = true;
+  const auto with = make_schedule(options, 3);
+  REQUIRE(with.size() == without.size());
+  for (std::size_t i = 0; i < with.size(); ++i) {
+    CHECK_FALSE(without[i].after_recovery);
+    CHECK(with[i].after_recovery == (i > 0));
+    CHECK(with[i].at == without[i].at);
+    CHECK(with[i].seed == without[i].seed);
+    if (i > 0) CHECK(with[i].quiet == with[i].at - with[i - 1].at - with[i - 1].lasts);
+  }
+}

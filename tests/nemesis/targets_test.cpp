@@ -85,3 +85,17 @@ TEST_CASE("targets that cannot be are refused before the run") {
   CHECK(problem({"n1", "n2"}, 3).empty());
   CHECK(problem({"primaries"}, 3).empty());
 }
+
+TEST_CASE("by role: every node that has it") {
+  Scene scene = scene_of(5);
+  scene.nodes[1].role = scene.nodes[4].role = "witness";
+  scene.nodes[0].role = "data";
+  Random random(1);
+  CHECK(resolve_target({"role witness"}, scene, random) == std::vector<std::size_t>{1, 4});
+  CHECK(resolve_target({"role data"}, scene, random) == std::vector<std::size_t>{0});
+  const auto none = resolve_target({"role arbiter"}, scene, random);
+  REQUIRE_FALSE(none.has_value());
+  CHECK(none.error().message == "no node has the role \"arbiter\"");
+  CHECK(problem({"role witness"}, 5).empty());
+  CHECK(problem({"role witness", "n1"}, 5) == "kill: target role witness stands alone, or names of nodes do");
+}

@@ -32,9 +32,11 @@ const std::vector<Step>& ladder() {
       {"nemesis/agent/", {"base/", "nemesis/agent/"}},
       {"nemesis/", {"base/", "cluster/", "nemesis/"}},
       {"workloads/", {"base/", "history/", "cluster/", "workloads/"}},
-      // What a plan says about nodes, systems and generators is data; how they are reached is not the plan's business.
+      // What a plan says about nodes, systems, their model and generators is data; how they are reached is not the
+      // plan's business.
       {"orchestrator/plan/",
-       {"base/", "cluster/node_spec.h", "cluster/system_spec.h", "workloads/generator_spec.h", "orchestrator/plan/"}},
+       {"base/", "cluster/node_spec.h", "cluster/system_spec.h", "nemesis/system_model.h", "workloads/generator_spec.h",
+        "orchestrator/plan/"}},
       // Judging links no SSH, so that every checker can be fuzzed in-process.
       {"orchestrator/judge/", {"base/", "history/", "checkers/", "orchestrator/judge/", "orchestrator/plan/plan.h"}},
       {"orchestrator/", {"base/", "history/", "checkers/", "cluster/", "nemesis/", "workloads/", "orchestrator/"}},

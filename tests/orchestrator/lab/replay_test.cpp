@@ -75,6 +75,17 @@ TEST_CASE("a run is repeated from its folder alone with the same faults at the s
   CHECK(open_run(scratch / "again")->info().seed == 21);
   CHECK(open_run(scratch / "again")->info().plan_text == open_run(scratch / "first")->info().plan_text);
 
+  // Everybody is killed: the next leader takes longer than the system is given.
+  const Said slow = run_shaketable({"run", plan, "--seed", "21", "--lab", lab, "--out", scratch / "slow", "--json",
+                                    "--set", "faults.choose=[{kill: all}]", "--set", "faults.recovery_wait=100ms"},
+                                   240s);
+  INFO(slow.out << slow.err);
+  CHECK(slow.exit_code == 1);
+  CHECK(slow.out.find("not healthy within 100ms of kill 1") != std::string::npos);
+  CHECK(faults_of(scratch / "slow").size() == 1);
+  for (const FaultRecord& fault : then)
+    if (fault.id == 1) CHECK(fault.notes.find("the system was healthy ") != std::string::npos);
+
   // From the seed: the same schedule. What asks the system for its primaries may hit others.
   run({plan, "--seed", "21"}, "seeded");
   CHECK(open_run(scratch / "seeded")->meta("schedule") == open_run(scratch / "first")->meta("schedule"));

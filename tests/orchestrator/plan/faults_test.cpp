@@ -81,7 +81,8 @@ TEST_CASE("a random schedule must be able to do something, within the limits") {
         "faults: {schedule: random, lasts: [5s, 30s], choose: [kill]}\n"
         "                                       ^");
   CHECK(complaint(minimal("faults: {schedule: random, events: [], choose: [kill]}\n")) ==
-        "plan.yaml:3:28: unknown key \"events\"; faults takes schedule, first_after, lasts, quiet, choose\n"
+        "plan.yaml:3:28: unknown key \"events\"; faults takes schedule, first_after, lasts, quiet, recovery_wait, "
+        "choose\n"
         "faults: {schedule: random, events: [], choose: [kill]}\n"
         "                           ^");
 }
@@ -122,6 +123,32 @@ TEST_CASE("the events of a timeline lie within the load") {
         "plan.yaml:11:7: each of events must be a map such as {at: 5s, for: 10s, partition: {}}, not \"kill\"\n"
         "    - kill\n"
         "      ^");
+}
+
+TEST_CASE("a random schedule waits for the system as long as the end of the run does or as it says") {
+  CHECK(plan_of(minimal("recovery: 20s\nfaults: {schedule: random, choose: [kill]}\n")).schedule.recovery_wait ==
+        std::chrono::seconds(20));
+  CHECK(plan_of(minimal("faults: {schedule: random, recovery_wait: 0s, choose: [kill]}\n")).schedule.recovery_wait ==
+        Nanos(0));
+}
+
+TEST_CASE("a timeline comes again as often as it is told and fits") {
+  const auto schedule = [](const std::string& keys) {
+    return plan_of(minimal("time_limit: 60s\nfaults: {schedule: timeline, " + keys +
+                           "events: [{at: 5s, for: 5s, kill: {}}, {at: 8s, for: 7s, pause: {}}]}\n"))
+        .schedule;
+  };
+  CHECK(schedule("").repeat == 1);
+  CHECK(schedule("repeat: 4, ").every == std::chrono::seconds(15));
+  CHECK(schedule("every: 20s, ").repeat == 3);
+  CHECK(schedule("every: 10s, ").repeat == 5);
+  CHECK(schedule("repeat: 2, every: 45s, ").repeat == 2);
+  CHECK(complaint(
+            minimal("time_limit: 60s\n"
+                    "faults: {schedule: timeline, repeat: 3, every: 30s, events: [{at: 5s, for: 5s, kill: {}}]}\n")) ==
+        "plan.yaml:4:38: the last of 3 rounds lasts until 1m 10s, and the load ends after 1m (time_limit)\n"
+        "faults: {schedule: timeline, repeat: 3, every: 30s, events: [{at: 5s, for: 5s, kill: {}}]}\n"
+        "                                     ^");
 }
 
 }  // namespace
