@@ -36,7 +36,7 @@ struct NemesisOptions {
   // What the system's file says of a node; asked on the thread of run().
   std::function<Result<SystemScripts>(const std::string& node)> system;
   // Waits until the system is healthy, at most for the bound, and says how long that took; asked on the thread of run()
-  // before each fault that is to wait for it, and by faults that wait themselves (Scene::healthy), on any thread. Empty:
+  // before each fault that is to wait for it, and on any thread by faults that wait themselves (Scene::healthy). Empty:
   // none waits.
   std::function<Result<Nanos>(Nanos bound, std::stop_token stop)> wait_healthy;
   Nanos recovery_wait = std::chrono::seconds(60);  // the bound

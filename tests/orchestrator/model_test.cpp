@@ -42,7 +42,7 @@ TEST_CASE("model: a fault beyond it is refused with place and remedy") {
         "faults: {schedule: random, choose: [truncate: one]}\n"
         "                                    ^");
   CHECK(complaint("model: {failures: crash-recovery, beyond_model: allow}", "truncate: one").empty());
-  CHECK(complaint("model: {failures: weak-byzantine}", "truncate: one, bitflip: one, corrupt: one").empty());
+  CHECK(complaint("model: {failures: weak-byzantine}", "truncate: one, bitflip: one, corrupt: {target: one}").empty());
   CHECK(complaint("", "truncate: one").empty());
   CHECK(has(complaint("model: {failures: crash-stop}", "kill: one"), "a node ends and comes back (crash-recovery)"));
   CHECK(has(complaint("model: {failures: none}", "kill: one"), "and failures are no failures"));

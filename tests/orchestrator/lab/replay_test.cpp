@@ -1,4 +1,5 @@
 // Runs that are repeated: from their seed, and from what they recorded.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "history/run_file.h"
@@ -68,20 +69,24 @@ TEST_CASE("a run is repeated from its folder alone with the same faults at the s
     CHECK(text_of(repeated, "text") == text_of(fault, "text"));
     CHECK(repeated.intended_start_ns - load_began(scratch / "again") ==
           fault.intended_start_ns - load_began(scratch / "first"));
-    CHECK(repeated.intended_end_ns - repeated.intended_start_ns == fault.intended_end_ns - fault.intended_start_ns);
+    // A fault that had waited for the system's recovery may have been planned beyond the end of the load, and ended
+    // there.
+    const std::int64_t left = 6'000'000'000 - (fault.intended_start_ns - load_began(scratch / "first"));
+    CHECK(repeated.intended_end_ns - repeated.intended_start_ns ==
+          std::min(fault.intended_end_ns - fault.intended_start_ns, left));
     CHECK(repeated.undo == UndoState::verified);
   }
   CHECK(applied == now.size());
   CHECK(open_run(scratch / "again")->info().seed == 21);
   CHECK(open_run(scratch / "again")->info().plan_text == open_run(scratch / "first")->info().plan_text);
 
-  // Everybody is killed: the next leader takes longer than the system is given.
+  // Everybody is killed: a look at the system alone takes longer than it is given.
   const Said slow = run_shaketable({"run", plan, "--seed", "21", "--lab", lab, "--out", scratch / "slow", "--json",
-                                    "--set", "faults.choose=[{kill: all}]", "--set", "faults.recovery_wait=100ms"},
+                                    "--set", "faults.choose=[{kill: all}]", "--set", "faults.recovery_wait=1ms"},
                                    240s);
   INFO(slow.out << slow.err);
   CHECK(slow.exit_code == 1);
-  CHECK(slow.out.find("not healthy within 100ms of kill 1") != std::string::npos);
+  CHECK(slow.out.find("not healthy within 1ms of kill 1") != std::string::npos);
   CHECK(faults_of(scratch / "slow").size() == 1);
   for (const FaultRecord& fault : then)
     if (fault.id == 1) CHECK(fault.notes.find("the system was healthy ") != std::string::npos);
