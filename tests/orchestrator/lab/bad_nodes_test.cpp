@@ -18,13 +18,13 @@ bool contains(const std::string& text, const std::string& part) {
 class BadNodes {
  public:
   BadNodes() {
-    REQUIRE(run_shaketable({"lab", "up", "--lab", kLab, "--nodes", "3", "--packages", "etcd-server,etcd-client"}, 200s)
+    REQUIRE(run_shaketable({"lab", "up", "--lab", lab_, "--nodes", "3", "--packages", "etcd-server,etcd-client"}, 200s)
                 .exit_code == 0);
     std::ofstream(plan_) << "name: bad\nsystem: etcd\nclient: etcd\nworkload: register\ncluster: {lab: {nodes: 3}}\n"
                             "faults: {schedule: random, first_after: 1s, choose: [partition: halves]}\n"
                             "time_limit: 5s\nhealth_before: 3s\n";
   }
-  const char* lab() const { return kLab; }
+  const std::string& lab() const { return lab_; }
   // A plan with one fault.
   std::string plan(const std::string& fault) {
     const std::string path = scratch_ / "fault.yaml";
@@ -33,10 +33,10 @@ class BadNodes {
                                fault + "}]}\n";
     return path;
   }
-  ~BadNodes() { run_shaketable({"lab", "down", "--lab", kLab}); }
+  ~BadNodes() { run_shaketable({"lab", "down", "--lab", lab_}); }
 
   void on(const std::string& node, const std::string& script) {
-    const Said said = run_shaketable({"lab", "ssh", "--lab", kLab, node, script});
+    const Said said = run_shaketable({"lab", "ssh", "--lab", lab_, node, script});
     INFO(script << "\n" << said.err);
     REQUIRE(said.exit_code == 0);
   }
@@ -44,7 +44,7 @@ class BadNodes {
   // A run that must end with 4 and name n2 and `why`, in its log, in its summary and in its file.
   void refuses(const std::string& why) {
     const std::string out = scratch_ / std::to_string(++runs_);
-    const Said said = run_shaketable({"run", plan_, "--lab", kLab, "--out", out}, 60s);
+    const Said said = run_shaketable({"run", plan_, "--lab", lab_, "--out", out}, 60s);
     INFO(said.out << said.err);
     CHECK(said.exit_code == 4);
     CHECK(said.out.starts_with("FAILED: "));
@@ -60,7 +60,8 @@ class BadNodes {
   }
 
  private:
-  static constexpr const char* kLab = "test-bad-nodes";
+  // Two of these run side by side.
+  const std::string lab_ = "test-bad-nodes-" + std::to_string(getpid());
   Scratch scratch_;
   const std::string plan_ = scratch_ / "plan.yaml";
   int runs_ = 0;
