@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "history/text.h"
+#include "workloads/clients/unusable.h"
 #include "workloads/specs.h"
 
 namespace shaketable {
@@ -82,6 +83,7 @@ ClientInfo nats_client() {
   };
 #ifdef SHAKETABLE_WITH_NATS
   info.make = [](const ClientSettings& settings) -> std::unique_ptr<Client> {
+    if (asks_for_tls(settings)) return unusable_client("the nats client does not speak TLS");
     return make_nats_client(
         settings, make_nats_session(settings.endpoints[settings.worker % settings.endpoints.size()].url, settings.user,
                                     settings.password));

@@ -161,7 +161,7 @@ ClientInfo rabbitmq_client() {
   };
 #ifdef SHAKETABLE_WITH_RABBITMQ
   info.make = [](const ClientSettings& settings) -> std::unique_ptr<Client> {
-    if (!settings.ca_file.empty()) return unusable_client("the rabbitmq client does not speak TLS");
+    if (asks_for_tls(settings)) return unusable_client("the rabbitmq client does not speak TLS");
     const auto peer = parse_host_port(settings.endpoints[settings.worker % settings.endpoints.size()].url, 5672);
     if (!peer) return unusable_client(peer.error().message);
     return make_rabbitmq_client(settings, make_rabbitmq_session(*peer, settings.user.empty() ? "guest" : settings.user,

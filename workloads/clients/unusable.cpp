@@ -19,4 +19,8 @@ std::unique_ptr<Client> unusable_client(const std::string& why) {
   return std::make_unique<UnusableClient>(why);
 }
 
+bool asks_for_tls(const ClientSettings& settings) {
+  return !settings.ca_file.empty() || !settings.certificate_file.empty() || !settings.key_file.empty();
+}
+
 }  // namespace shaketable

@@ -11,4 +11,7 @@ namespace shaketable {
 
 std::unique_ptr<Client> unusable_client(const std::string& why);
 
+// What a client that speaks no TLS must not pass over in silence.
+bool asks_for_tls(const ClientSettings& settings);
+
 }  // namespace shaketable

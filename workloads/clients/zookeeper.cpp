@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "history/text.h"
+#include "workloads/clients/unusable.h"
 #include "workloads/specs.h"
 
 namespace shaketable {
@@ -359,6 +360,8 @@ ClientInfo zookeeper_client() {
   };
 #ifdef SHAKETABLE_WITH_ZOOKEEPER
   info.make = [](const ClientSettings& settings) -> std::unique_ptr<Client> {
+    if (asks_for_tls(settings) || !settings.user.empty())
+      return unusable_client("the zookeeper client speaks neither TLS nor with a user's name");
     const std::string& url = settings.endpoints[settings.worker % settings.endpoints.size()].url;
     const auto begin = url.find("://");
     return make_zookeeper_client(settings,
