@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 
@@ -72,6 +73,7 @@ int part(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   log::set_level(log::Level::error);
+  setvbuf(stdout, nullptr, _IOLBF, 0);  // a line is there when it is printed, to a file too
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.size() == 3 && arguments[0] == "controller") {
     const auto lab = Lab::status(arguments[1]);
