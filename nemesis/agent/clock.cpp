@@ -8,6 +8,7 @@
 
 #include "nemesis/agent/helper.h"
 #include "nemesis/agent/kernel_clock.h"
+#include "nemesis/agent/leftovers.h"
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/system.h"
 #include "nemesis/agent/time_services.h"
@@ -19,7 +20,6 @@ constexpr std::int64_t kPpmMost = 90'000;   // the kernel takes 10 % of tick; so
 constexpr std::int64_t kNear = 20'000'000;  // nanoseconds that an undone clock may be away
 constexpr std::int64_t kExact = 1'000'000;  // nanoseconds within which it is put
 constexpr std::int64_t kShortestPeriod = 1'000'000;  // nanoseconds
-constexpr std::string_view kStrober = "strobe:";     // the name of its process; how often it has stepped follows
 
 std::int64_t number(const Entry& entry, std::string_view name) {
   return to_number(field(entry.fields, name)).value_or(0);
@@ -224,7 +224,7 @@ Fields ClockShift::prove(const Entry& entry) const {
       std::int64_t steps = 0;
       if (const auto strober = to_process(field(entry.fields, "strober")); strober && alive(*strober))
         if (const auto state = look_at(strober->pid); state && state->command.starts_with(kStrober))
-          steps = to_number(state->command.substr(kStrober.size())).value_or(0);
+          steps = to_number(state->command.substr(std::string_view(kStrober).size())).value_or(0);
       out.emplace_back("steps", std::to_string(steps));
       bit = steps > 0;
       break;

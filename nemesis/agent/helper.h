@@ -1,7 +1,7 @@
 #pragma once
 // A process of the agent's own that waits, and then works for as long as a fault lasts: it burns CPU time, holds
-// memory, strobes the clock. Nobody's child, in a session of its own; it outlives the agent, and the undo kills it by
-// pid and start time.
+// memory, strobes the clock, switches a cut. Nobody's child, in a session of its own; it outlives the agent, and the
+// undo kills it by pid and start time.
 
 #include <functional>
 #include <memory>

@@ -12,13 +12,15 @@ namespace shaketable::agent {
 // Numbers and names of ours; nothing of others is ever called so.
 inline constexpr const char* kQdisc = "5ba1:";
 inline constexpr const char* kNetem = "5ba2:";
-inline constexpr const char* kInDevice = "stifb";  // and a number: ifb devices
+inline constexpr const char* kStrober = "strobe:";  // and a number: what sets the clock to and fro
+inline constexpr const char* kInDevice = "stifb";   // and a number: ifb devices
 // Preferences of our filters where packets arrive: the controller's first, each family its own.
 inline constexpr int kKeepPreference = 23455, kPeerPreference = 23457;
 
 struct Leftovers {
   std::vector<std::string> undone;    // what was found and is gone now, in words
   std::vector<std::string> in_force;  // what could not be removed, and why
+  std::vector<std::string> doubts;    // what went with it and can have left something that nobody can tell
 };
 // Removes all of it, from every device. Twice is as good as once. The caller holds the ChangeLock.
 Leftovers remove_leftovers();

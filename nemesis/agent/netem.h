@@ -5,8 +5,8 @@
 
 namespace shaketable::agent {
 
-// Tried once, in a network namespace of a child's own, so nothing of the node's is touched. An error says what is
-// missing. One thread.
+// Tried once, in a network namespace of a child's own, so nothing of the node's is touched but that its kernel
+// may load the module. An error says what is missing. One thread.
 Result<void> netem_is_there();
 
 }  // namespace shaketable::agent

@@ -1,15 +1,13 @@
 #include "nemesis/agent/switched.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "nemesis/agent/firewall.h"
+#include "nemesis/agent/helper.h"
 #include "nemesis/agent/lease.h"
 #include "nemesis/agent/peers.h"
 #include "nemesis/agent/process.h"
@@ -99,28 +97,12 @@ class Gate {
 
 class ArmedGate final : public Armed {
  public:
-  explicit ArmedGate(int go) : go_(go) {}
-  ~ArmedGate() override { close(go_); }
-  Result<void> commit() override {
-    if (write(go_, "g", 1) != 1) return failure("the process that switches is gone", errno);
-    return {};
-  }
+  explicit ArmedGate(std::unique_ptr<WaitingHelper> gate) : gate_(std::move(gate)) {}
+  Result<void> commit() override { return gate_->go(); }
 
  private:
-  int go_;
+  std::unique_ptr<WaitingHelper> gate_;
 };
-
-// Waits for a byte; without one (the agent ended, or thought better of it) nothing is switched.
-[[noreturn]] void be_gate(int go, const Entry& entry) {
-  setsid();
-  for (const int number : {SIGHUP, SIGINT}) signal(number, SIG_IGN);
-  prctl(PR_SET_NAME, "shaketable-gate");
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int i = 0; i < 3; ++i) dup2(null, i);
-  char word = 0;
-  if (read(go, &word, 1) != 1) _exit(0);
-  Gate(entry).work();
-}
 
 // The process and what it has started, all of one group.
 Result<void> end_gate(const ProcessName& gate) {
@@ -147,33 +129,10 @@ Result<std::unique_ptr<Armed>> Switched::arm(Entry& entry) const {
     if (rules.empty()) continue;
     if (auto done = restore(family, rules + "COMMIT\n"); !done) return Failure(done.error());
   }
-  int go[2], name[2];
-  if (pipe2(go, O_CLOEXEC) != 0) return failure("pipe", errno);
-  if (pipe2(name, O_CLOEXEC) != 0) return failure("pipe", errno);
-  const pid_t child = fork();
-  if (child == 0) {
-    // Twice, so that it is nobody's child and no zombie is left of it.
-    const pid_t gate = fork();
-    if (gate != 0) {
-      (void)!write(name[1], &gate, sizeof gate);
-      _exit(0);
-    }
-    close(go[1]);
-    be_gate(go[0], entry);
-  }
-  const int why = errno;
-  close(go[0]);
-  close(name[1]);
-  pid_t gate = -1;
-  const bool told = child > 0 && read(name[0], &gate, sizeof gate) == sizeof gate && gate > 0;
-  close(name[0]);
-  if (child > 0) waitpid(child, nullptr, 0);
-  auto armed = std::make_unique<ArmedGate>(go[1]);
-  if (!told) return failure("fork", why);
-  const auto state = look_at(gate);
-  if (!state) return infrastructure("the process that switches ended at once");
-  set_field(entry.fields, "gate", to_text(ProcessName{gate, state->start}));
-  return armed;
+  auto gate = WaitingHelper::start("shaketable-gate", [entry] { Gate(entry).work(); });
+  if (!gate) return Failure(gate.error());
+  set_field(entry.fields, "gate", to_text((*gate)->name()));
+  return std::make_unique<ArmedGate>(std::move(*gate));
 }
 
 Fields Switched::prove(const Entry& entry) const {

@@ -165,7 +165,8 @@ Healed heal(const Journal& journal) {
     return healed;
   }
   // Something of ours was there that no journal names. What has no name of ours might have been there too.
-  if (unreadable.empty() && (!left.undone.empty() || (chains && !named)) && !doubtful().empty()) {
+  if (unreadable.empty() && (!left.undone.empty() || (chains && !named)) &&
+      (!doubtful().empty() || !left.doubts.empty())) {
     const std::string lost = journal.path("lost");
     if (auto made = make_directory(std::string(kJournalDirectory), 0700)) {
       const std::string text = "faults of shaketable were found here without their journal\n";
@@ -175,7 +176,8 @@ Healed heal(const Journal& journal) {
   }
   if (!unreadable.empty()) {
     healed.state = Healed::State::unknown;
-    const auto doubts = doubtful();
+    auto doubts = doubtful();
+    doubts.insert(doubts.end(), left.doubts.begin(), left.doubts.end());
     healed.reason = "its journal cannot be read: " + joined(unreadable, ", ") +
                     " (no rules, qdiscs or processes of shaketable are left; " +
                     (doubts.empty() ? "no process stands still and the clock's rate is usual; look for files that fill "

@@ -126,6 +126,23 @@ std::string LabCluster::traces() {
   return out;
 }
 
+std::chrono::system_clock::time_point LabCluster::undone() {
+  const auto outcomes = hands_->run(hands_->all(), [](const Node&) {
+    Command command;
+    command.script =
+        "for i in $(seq 600); do [ -e /run/shaketable-nemesis ] || [ -e /var/lib/shaketable/node ] || "
+        "{ date +%s%3N; exit 0; }; sleep 0.05; done; ls -R /run/shaketable-nemesis /var/lib/shaketable/node; exit 1";
+    return command;
+  });
+  std::int64_t last = 0;
+  for (const CommandOutcome& outcome : outcomes) {
+    INFO(outcome.describe() << outcome.out);
+    REQUIRE(outcome.succeeded());
+    last = std::max<std::int64_t>(last, std::stoll(outcome.out));
+  }
+  return std::chrono::system_clock::time_point(std::chrono::milliseconds(last));
+}
+
 Hearing LabCluster::listen() {
   const double begin = static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(
                                                std::chrono::system_clock::now().time_since_epoch())

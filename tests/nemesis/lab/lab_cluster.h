@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <set>
@@ -54,6 +55,9 @@ class LabCluster {
   // Everything that could be of shaketable on a node, its program excepted; empty when there is nothing.
   std::string traces(std::size_t node);
   std::string traces();
+  // Waits for the last node to have removed its journals, which it does when all is undone. Says when that was, by the
+  // nodes' clocks; in a lab of namespaces they are this process's. Fails the test after half a minute.
+  std::chrono::system_clock::time_point undone();
 
   Hearing listen();
   // What listen() should say under a report's text ("n1 deaf to n2 n3; …").
