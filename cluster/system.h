@@ -42,9 +42,9 @@ struct SystemScripts {
   std::string pids, start, data;
 };
 
-// pause and resume: one thread at a time; all else, any thread. `managed` false (plan: manage: none): install, set up,
-// start, stop and teardown refuse, with bad_input; all else works. The cluster must outlive it. What a node says is part
-// of an error, five lines at most.
+// pause and resume: one thread at a time; all else, any thread. `managed` false (plan: manage: none): install,
+// set up, start, stop and teardown refuse, with bad_input; all else works. The cluster must outlive it. What a node
+// says is part of an error, five lines at most.
 class System {
  public:
   System(SystemSpec spec, const Cluster& cluster, bool managed, std::map<std::string, std::string> options);
