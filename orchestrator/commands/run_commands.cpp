@@ -93,6 +93,13 @@ ExitCode report_command(const std::string& run, bool json) {
   if (!file) return failed(file.error());
   auto outcome = read_outcome(*file);
   if (!outcome) return failed(outcome.error());
+  auto figures = figures_of([&](OperationSink& sink) -> Result<ReadNotes> {
+    if (const auto read = file->read(sink); !read) return Failure(read.error());
+    return ReadNotes{};
+  });
+  if (!figures) return failed(figures.error());
+  outcome->figures = std::move(*figures);
+  for (std::string& doubt : doubts_about(outcome->figures)) outcome->doubts.push_back(std::move(doubt));
   for (const VerdictRecord& record : newest_verdicts(*file)) {
     auto judgement = recorded_judgement(record);
     if (!judgement) return failed(judgement.error());

@@ -41,9 +41,10 @@ Result<Outcome> judge_run(const std::string& path, std::vector<CheckPlan> checks
     if (const auto read = file->read(sink); !read) return Failure(read.error());
     return ReadNotes{};
   };
-  const auto counts = count_functions(stream);
-  if (!counts) return Failure(counts.error());
-  for (std::string& doubt : doubts_about(*counts)) outcome->doubts.push_back(std::move(doubt));
+  auto figures = figures_of(stream);
+  if (!figures) return Failure(figures.error());
+  outcome->figures = std::move(*figures);
+  for (std::string& doubt : doubts_about(outcome->figures)) outcome->doubts.push_back(std::move(doubt));
 
   const auto recorded = file->faults();
   if (!recorded) return Failure(recorded.error());

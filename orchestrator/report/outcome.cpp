@@ -148,66 +148,6 @@ Result<Outcome> read_outcome(const RunFile& file) {
   return outcome;
 }
 
-constexpr std::size_t kDifferentErrors = 64;
-
-Result<std::vector<FunctionCounts>> count_functions(const HistoryStream& history) {
-  struct Counter final : OperationSink {
-    std::map<std::uint32_t, FunctionCounts> by_name;
-    Result<void> take(Operation operation) override {
-      if (operation.process < 0) return {};
-      FunctionCounts& counts = by_name[operation.f.id()];
-      if (counts.f.empty()) counts.f = operation.f.text();
-      if (operation.error.kind() == Value::Kind::string) {
-        std::string error(operation.error.text());
-        if (counts.errors.size() < kDifferentErrors || counts.errors.contains(error)) ++counts.errors[std::move(error)];
-      }
-      switch (operation.type) {
-        case OpType::invoke:
-          ++counts.invoked;
-          break;
-        case OpType::ok:
-          ++counts.ok;
-          break;
-        case OpType::fail:
-          ++counts.fail;
-          break;
-        case OpType::info:
-          ++counts.info;
-          break;
-      }
-      return {};
-    }
-  } counter;
-  if (const auto read = history(counter); !read) return Failure(read.error());
-  std::vector<FunctionCounts> all;
-  for (auto& [id, counts] : counter.by_name) all.push_back(std::move(counts));
-  return all;
-}
-
-std::vector<std::string> doubts_about(const std::vector<FunctionCounts>& counts) {
-  std::int64_t ok = 0;
-  for (const FunctionCounts& f : counts) ok += f.ok;
-  const auto most_often = [](const std::map<std::string, std::int64_t>& errors) -> std::string {
-    const auto most = std::max_element(errors.begin(), errors.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
-    return most == errors.end() ? "" : fmt::format("; {} of them: {}", with_thousands(most->second), most->first);
-  };
-  if (ok == 0) {
-    std::map<std::string, std::int64_t> errors;
-    for (const FunctionCounts& f : counts)
-      for (const auto& [error, times] : f.errors) errors[error] += times;
-    return {"no operation succeeded, so there is nothing to judge" + most_often(errors)};
-  }
-  std::vector<std::string> doubts;
-  // A handful of attempts may all fail by chance (a compare-and-set that never matched); more may not.
-  constexpr std::int64_t kEnough = 50;
-  for (const FunctionCounts& f : counts)
-    if (f.invoked >= kEnough && f.ok == 0)
-      doubts.push_back(
-          fmt::format("none of {} calls of \"{}\" succeeded{}", with_thousands(f.invoked), f.f, most_often(f.errors)));
-  return doubts;
-}
-
 std::string outcome_text(const Outcome& outcome) {
   std::string out;
   switch (outcome.validity()) {
@@ -311,6 +251,7 @@ Value outcome_json(const Outcome& outcome) {
       {"repeat", outcome.repeat},
       {"checkers", Value::list(std::move(checkers))},
       {"unclean_nodes", Value::map(std::move(unclean))},
+      {"figures", figures_json(outcome.figures)},
       {"faults", Value::map({{"applied", static_cast<std::int64_t>(outcome.faults.applied)},
                              {"proved", static_cast<std::int64_t>(outcome.faults.proved)},
                              {"undone", static_cast<std::int64_t>(outcome.faults.verified)}})},

@@ -2,7 +2,6 @@
 // The whole outcome of a run, put together from its file and its verdicts: what `run`, `check RUN` and `report` print
 // and what decides their exit code.
 
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/report/clocks.h"
 #include "orchestrator/report/exit_code.h"
+#include "orchestrator/report/figures.h"
 
 namespace shaketable {
 
@@ -38,6 +38,7 @@ struct Outcome {
   std::vector<Judgement> judgements;  // checkers', and "recovery" when faults were there to recover from
   FaultCounts faults;
   ClockReport clocks;
+  Figures figures;  // of the load; empty until somebody read the history
   std::vector<std::pair<std::string, std::string>> unclean_nodes;  // name, why
   std::string infrastructure;                                      // empty: nothing failed
   std::vector<std::string> doubts;  // why a pass would say too little: each makes it `unknown`
@@ -50,16 +51,6 @@ struct Outcome {
 
 // Reads what the file knows besides verdicts; `judgements` are added by the caller.
 Result<Outcome> read_outcome(const RunFile& file);
-
-// How often each function was invoked and what became of it; from one pass over the history.
-struct FunctionCounts {
-  std::string f;
-  std::int64_t invoked = 0, ok = 0, fail = 0, info = 0;
-  std::map<std::string, std::int64_t> errors;  // what the client said went wrong, and how often; at most 64 of them
-};
-Result<std::vector<FunctionCounts>> count_functions(const HistoryStream& history);
-// Why a history of these counts says too little: nothing succeeded, or one function never did. Empty: it says enough.
-std::vector<std::string> doubts_about(const std::vector<FunctionCounts>& counts);
 
 std::string outcome_text(const Outcome& outcome);  // several lines, verdict first
 Value outcome_json(const Outcome& outcome);

@@ -90,15 +90,6 @@ TEST_CASE("outcome: values of the system under test cannot break the JUnit file"
   CHECK(junit.find("tests=\"2\" failures=\"1\" errors=\"0\"") != std::string::npos);
 }
 
-TEST_CASE("doubts: a history in which nothing succeeded, or one function never did, says too little") {
-  CHECK(doubts_about({}) == std::vector<std::string>{"no operation succeeded, so there is nothing to judge"});
-  CHECK(doubts_about({{"read", 100, 0, 100, 0, {{"denied", 99}, {"timeout", 1}}}}) ==
-        std::vector<std::string>{"no operation succeeded, so there is nothing to judge; 99 of them: denied"});
-  CHECK(doubts_about({{"read", 100, 100, 0, 0, {}}, {"cas", 60, 0, 60, 0, {}}}) ==
-        std::vector<std::string>{"none of 60 calls of \"cas\" succeeded"});
-  CHECK(doubts_about({{"read", 100, 100, 0, 0, {}}, {"cas", 5, 0, 5, 0, {}}}).empty());
-}
-
 TEST_CASE("checks: what the file keeps reads back, and names only what differs from the defaults") {
   CheckPlan check{"linearizable", Parameters(find_checker("linearizable")->parameters)};
   check.options.set("keyed", true);
