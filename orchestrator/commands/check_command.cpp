@@ -11,6 +11,7 @@
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/plan/setting.h"
 #include "orchestrator/report/judge_run.h"
+#include "orchestrator/report/old_runs.h"
 #include "orchestrator/report/verdict_text.h"
 
 namespace shaketable {
@@ -136,12 +137,37 @@ struct Checked {
   ExitCode code = ExitCode::pass;
   Value json;
   std::string text;
+  std::vector<VerdictChange> changes;
 };
 
 Result<Checked> check_run(const std::string& path, const std::vector<CheckPlan>& checks, const JudgeBounds& bounds) {
+  std::vector<VerdictRecord> before;
+  if (checks.empty()) {  // another checker, or other options, may well say otherwise
+    const auto file = open_run(path);
+    if (!file) return Failure(file.error());
+    auto recorded = newest_verdicts(*file);
+    if (!recorded) return Failure(recorded.error());
+    before = std::move(*recorded);
+  }
   const auto outcome = judge_run(path, checks, bounds);
   if (!outcome) return Failure(outcome.error());
-  return Checked{outcome->code(), outcome_json(*outcome), outcome_text(*outcome)};
+  Checked checked{outcome->code(), outcome_json(*outcome), outcome_text(*outcome),
+                  verdict_changes(before, outcome->judgements)};
+  for (const VerdictChange& change : checked.changes)
+    checked.text += fmt::format("  CHANGED: {}\n", change_text(change));
+  return checked;
+}
+
+Value changes_json(const std::vector<VerdictChange>& changes) {
+  std::vector<Value> list;
+  for (const VerdictChange& change : changes) list.push_back(change_json(change));
+  return Value::list(std::move(list));
+}
+
+Value with(const Value& map, std::pair<Value, Value> entry) {
+  std::vector<std::pair<Value, Value>> entries{std::move(entry)};
+  for (std::size_t i = 0; i + 1 < map.items().size(); i += 2) entries.emplace_back(map.items()[i], map.items()[i + 1]);
+  return Value::map(std::move(entries));
 }
 
 Result<Checked> check_file(const std::string& path, const std::vector<CheckPlan>& checks,
@@ -184,12 +210,20 @@ ExitCode check_command(const CheckOptions& options) {
   const auto format = format_of(options.format);
   if (!format) return failed(format.error());
 
+  std::vector<std::string> passed_over;
+  const std::vector<std::string> paths =
+      *format ? options.histories : runs_and_histories(options.histories, passed_over);
+  for (const std::string& path : passed_over) log::info("{}: neither a run nor a history; passed over", path);
+  if (paths.empty()) return failed({ErrorKind::bad_input, fmt::format("no run in {}", join(options.histories))});
+
   ExitCode code = ExitCode::pass;
   std::vector<Value> results;
-  const bool several = options.histories.size() > 1;
-  for (const std::string& path : options.histories) {
-    const auto checked =
-        !*format && is_run(path) ? check_run(path, *checks, *bounds) : check_file(path, *checks, *format, *bounds);
+  std::size_t runs = 0, changed = 0;
+  const bool several = paths.size() > 1;
+  for (const std::string& path : paths) {
+    const bool run = !*format && is_run(path);
+    runs += run;
+    const auto checked = run ? check_run(path, *checks, *bounds) : check_file(path, *checks, *format, *bounds);
     if (!checked) {
       // One bad file among many does not hide the verdicts of the others.
       code = worse(code, failed(checked.error()));
@@ -197,14 +231,23 @@ ExitCode check_command(const CheckOptions& options) {
       continue;
     }
     code = worse(code, checked->code);
-    if (options.json)
-      results.push_back(several ? Value::map({{"history", path}, {"result", checked->json}}) : checked->json);
-    else
+    changed += !checked->changes.empty();
+    if (options.json) {
+      const Value json = run ? with(checked->json, {"changes", changes_json(checked->changes)}) : checked->json;
+      results.push_back(several ? Value::map({{"history", path}, {"result", json}}) : json);
+    } else {
       fmt::print("{}{}", several ? path + ": " : "", checked->text);
+    }
   }
+  const auto number = [](std::size_t n) { return Value(static_cast<std::int64_t>(n)); };
   if (options.json)
-    fmt::print("{}\n", to_json(several ? Value::map({{"schema", 1}, {"histories", Value::list(std::move(results))}})
+    fmt::print("{}\n", to_json(several ? Value::map({{"schema", 1},
+                                                     {"changed", number(changed)},
+                                                     {"histories", Value::list(std::move(results))}})
                                        : results.front()));
+  else if (several && runs > 0 && checks->empty())
+    fmt::print("{} runs judged again: the verdict{} of {} changed\n", runs, changed == 1 ? "" : "s",
+               changed == 0 ? "none" : std::to_string(changed));
   return code;
 }
 

@@ -56,7 +56,9 @@ int command_line(int argc, char** argv) {
 
   CheckOptions check;
   CLI::App* check_app = app.add_subcommand("check", "judge recorded histories; several: the worst verdict exits");
-  check_app->add_option("HISTORY", check.histories, "run folders, .db, .edn, .json, .jsonl, .log files")->required();
+  check_app
+      ->add_option("HISTORY", check.histories, "run folders, folders of runs, .db, .edn, .json, .jsonl, .log files")
+      ->required();
   check_app
       ->add_option("--checker", check.checkers,
                    "judge by this checker (repeatable); without it a run is judged as its plan says")
@@ -81,6 +83,14 @@ int command_line(int argc, char** argv) {
   runs_app->add_option("DIR", runs_directory, "results folder")->capture_default_str();
   runs_app->add_flag("--json", runs_json, "print one JSON object");
   runs_app->callback([&] { code = runs_command(runs_directory, runs_json); });
+
+  std::string diff_a, diff_b;
+  bool diff_json = false;
+  CLI::App* diff_app = app.add_subcommand("diff", "what differs between two runs");
+  diff_app->add_option("A", diff_a, "a run's folder")->required();
+  diff_app->add_option("B", diff_b, "another")->required();
+  diff_app->add_flag("--json", diff_json, "print one JSON object");
+  diff_app->callback([&] { code = diff_command(diff_a, diff_b, diff_json); });
 
   std::string report_run;
   bool report_json = false;

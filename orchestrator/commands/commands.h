@@ -46,6 +46,7 @@ struct CheckOptions {
 ExitCode check_command(const CheckOptions& options);
 
 ExitCode runs_command(const std::string& directory, bool json);
+ExitCode diff_command(const std::string& a, const std::string& b, bool json);
 ExitCode export_command(const std::string& run, const std::string& format, const std::string& out);
 ExitCode report_command(const std::string& run, bool json);
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 
@@ -11,11 +10,11 @@
 #include "history/text.h"
 #include "history/writers.h"
 #include "orchestrator/commands/commands.h"
+#include "orchestrator/report/old_runs.h"
 #include "orchestrator/report/outcome.h"
 #include "orchestrator/report/verdict_text.h"
 
 namespace shaketable {
-namespace fs = std::filesystem;
 namespace {
 
 ExitCode failed(const Error& error) {
@@ -23,34 +22,14 @@ ExitCode failed(const Error& error) {
   return exit_code_of(error);
 }
 
-// The newest recorded verdict of each checker.
-std::vector<VerdictRecord> newest_verdicts(const RunFile& file) {
-  std::vector<VerdictRecord> newest;
-  if (const auto all = file.verdicts())
-    for (const VerdictRecord& verdict : *all) {
-      const auto same =
-          std::find_if(newest.begin(), newest.end(), [&](const auto& v) { return v.checker == verdict.checker; });
-      if (same == newest.end())
-        newest.push_back(verdict);
-      else
-        *same = verdict;
-    }
-  return newest;
-}
-
 }  // namespace
 
 ExitCode runs_command(const std::string& directory, bool json) {
-  std::error_code problem;
-  std::vector<std::string> folders;
-  for (const auto& entry : fs::directory_iterator(directory, problem))
-    if (entry.is_directory() && !entry.is_symlink() && is_run(entry.path().string()))
-      folders.push_back(entry.path().string());
-  if (problem)
-    return failed({ErrorKind::bad_input, fmt::format("{} cannot be listed: {}", directory, problem.message())});
+  const auto folders = find_runs(directory);
+  if (!folders) return failed(folders.error());
   std::vector<std::pair<std::int64_t, std::string>> lines;  // by start, for people
   std::vector<Value> objects;
-  for (const std::string& folder : folders) {
+  for (const std::string& folder : *folders) {
     const auto file = open_run(folder, false);
     if (!file) {
       log::warning("{}", file.error().message);
@@ -58,11 +37,14 @@ ExitCode runs_command(const std::string& directory, bool json) {
     }
     std::string verdicts;
     std::vector<Value> list;
-    for (const VerdictRecord& verdict : newest_verdicts(*file)) {
+    const auto newest = newest_verdicts(*file);
+    if (!newest) {
+      log::warning("{}", newest.error().message);
+      continue;
+    }
+    for (const VerdictRecord& verdict : *newest) {
       verdicts += fmt::format("{}{} {}", verdicts.empty() ? "" : ", ", verdict.checker,
-                              verdict.valid == "true"    ? "valid"
-                              : verdict.valid == "false" ? "INVALID"
-                                                         : "unknown");
+                              to_string(validity_named(verdict.valid)));
       list.push_back(Value::map({{"checker", verdict.checker}, {"valid", verdict.valid}}));
     }
     if (verdicts.empty()) verdicts = fmt::format("not judged ({})", to_string(file->state()));
@@ -100,7 +82,9 @@ ExitCode report_command(const std::string& run, bool json) {
   if (!figures) return failed(figures.error());
   outcome->figures = std::move(*figures);
   for (std::string& doubt : doubts_about(outcome->figures)) outcome->doubts.push_back(std::move(doubt));
-  for (const VerdictRecord& record : newest_verdicts(*file)) {
+  const auto newest = newest_verdicts(*file);
+  if (!newest) return failed(newest.error());
+  for (const VerdictRecord& record : *newest) {
     auto judgement = recorded_judgement(record);
     if (!judgement) return failed(judgement.error());
     outcome->judgements.push_back(std::move(*judgement));
