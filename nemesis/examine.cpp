@@ -36,6 +36,7 @@ std::vector<FaultOnNode> ask(NodeFleet& fleet, const std::vector<std::size_t>& r
   };
   const Fault* fault = find_fault(choice.fault);
   if (!fault) return all(Ability::cannot, "there is no such fault");
+  if (!fault->of_nodes()) return all(Ability::can, "");  // nothing is asked of them
   Random random(1);
   const auto resolved = fault->resolve(on_all(choice), scene, random);
   if (!resolved) return all(Ability::cannot, resolved.error().message);

@@ -21,6 +21,7 @@
 namespace shaketable {
 
 class ChangeSet;
+class ClientWorkers;
 
 // What a fault knows when it is resolved.
 struct Scene {
@@ -37,6 +38,7 @@ struct Scene {
   // Waits until the system is healthy; an error says why it is not after so long, or that the wait was stopped. Any
   // thread; empty: nobody knows the system.
   std::function<Result<void>(Nanos bound, std::stop_token stop)> healthy;
+  std::shared_ptr<ClientWorkers> clients;  // null: they are no processes of their own, or nobody knows them
   std::vector<std::string> names() const;
 };
 
@@ -49,15 +51,18 @@ class ActiveFault {
   virtual std::vector<std::pair<std::string, std::string>> parameters() const = 0;
   virtual std::vector<std::string> targets() const = 0;
   virtual std::vector<std::size_t> changed() const = 0;
+  // What is changed and is no node, by name.
+  virtual std::vector<std::string> beside() const { return {}; }
   virtual std::string text() const = 0;
   virtual std::vector<PlannedCommand> planned_commands() const = 0;
   // What it will ask of its nodes; nullptr for a fault that is not made of changes of the agent's.
   virtual const ChangeSet* changes() const { return nullptr; }
 
-  // Of its targets, how many have the fault at the same moment, at most.
+  // Of its targets, how many nodes have the fault at the same moment, at most.
   virtual std::size_t at_once() const { return targets().size(); }
 
-  // Each fills `report.nodes`, one for each of changed(), in order. On an error of apply() the caller undoes.
+  // Each fills `report.nodes`, one for each of changed() and then of beside(), in order. On an error of apply() the
+  // caller undoes.
   virtual Result<void> apply(NodeFleet& fleet, const Clock& clock, FaultReport& report) = 0;
   // What goes on by itself after apply() ends here, and the report says how far it came.
   virtual void settle(FaultReport&) {}
@@ -73,6 +78,8 @@ class Fault {
   virtual const FaultInfo& info() const = 0;
   // Whether it needs the node's packet filter, on every family that the node speaks.
   virtual bool cuts() const { return false; }
+  // Whether it is something that nodes are asked to take.
+  virtual bool of_nodes() const { return true; }
   // Whether these options make sense on these nodes; asked before the run. Errors are bad_input.
   virtual Result<void> check(const Parameters& options, const std::vector<std::string>& nodes) const = 0;
   // Chooses targets. Errors say why this fault cannot be applied here and now; nothing has changed then.

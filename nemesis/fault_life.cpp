@@ -60,6 +60,7 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
       return told;
     };
   scene.system = options_.system;
+  scene.clients = options_.clients;
   if (options_.wait_healthy)
     scene.healthy = [this](Nanos bound, std::stop_token stop) -> Result<void> {
       if (auto healthy = options_.wait_healthy(bound, std::move(stop)); !healthy)
@@ -79,6 +80,11 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
   for (const std::size_t node : running->fault->changed()) {
     NodeReport at;
     at.node = facts_[node].name;
+    report.nodes.push_back(std::move(at));
+  }
+  for (const std::string& name : running->fault->beside()) {
+    NodeReport at;
+    at.node = name;
     report.nodes.push_back(std::move(at));
   }
   std::set<std::string> others;

@@ -13,6 +13,7 @@ const std::vector<const Fault*>& families() {
     for (const auto* family :
          {&traffic_faults(), &network_faults(), &process_faults(), &clock_faults(), &resource_faults(), &disk_faults()})
       out.insert(out.end(), family->begin(), family->end());
+    out.push_back(&pause_client_fault());
     out.push_back(&command_fault());
     return out;
   }();

@@ -17,6 +17,8 @@ struct FaultInfo {
   std::string main_parameter;  // the one that a plan may write alone: `partition: halves`
 };
 
+inline constexpr const char* kPauseClient = "pause-client";  // needs clients that are processes of their own
+
 class Fault;
 
 const std::vector<FaultInfo>& faults();

@@ -24,6 +24,8 @@
 
 namespace shaketable {
 
+class ClientWorkers;
+
 struct NemesisOptions {
   std::string run;                         // its name; letters, digits, dots and dashes, others become dashes
   Nanos lease = std::chrono::seconds(10);  // at least 1 s; renewed every third of it
@@ -35,6 +37,7 @@ struct NemesisOptions {
   std::function<Result<std::vector<std::string>>()> primaries;  // asked on the thread of run()
   // What the system's file says of a node; asked on the thread of run().
   std::function<Result<SystemScripts>(const std::string& node)> system;
+  std::shared_ptr<ClientWorkers> clients;  // for faults of clients; null: there are none that can be stopped
   // Waits until the system is healthy, at most for the bound, and says how long that took; asked on the thread of run()
   // before each fault that is to wait for it, and on any thread by faults that wait themselves (Scene::healthy). Empty:
   // none waits.

@@ -55,5 +55,6 @@ const std::vector<const Fault*>& clock_faults();     // jump, skew-all, drift, s
 const std::vector<const Fault*>& traffic_faults();   // delay, loss, duplicate, reorder, corrupt, rate
 const std::vector<const Fault*>& network_faults();   // dns, flaky, swizzle
 const Fault& command_fault();
+const Fault& pause_client_fault();
 
 }  // namespace shaketable

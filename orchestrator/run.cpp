@@ -17,6 +17,7 @@
 #include "history/text.h"
 #include "nemesis/nemesis.h"
 #include "nemesis/system_model.h"
+#include "orchestrator/client_children.h"
 #include "orchestrator/fault_recorder.h"
 #include "orchestrator/interpreter.h"
 #include "orchestrator/lab_hold.h"
@@ -207,6 +208,7 @@ class Run {
     };
     nemesis.recovery_wait = plan_.schedule.recovery_wait;
     nemesis.system = [this](const std::string& node) { return system_->scripts(node); };
+    nemesis.clients = client_workers(client_processes_);
     nemesis_ = std::make_unique<Nemesis>(*nemesis_cluster_, std::move(nemesis));
     schedule_ = schedule_for(plan_, settings_);
     if (const auto set = recorder_->set_meta(kMetaSchedule, to_json(schedule_json(schedule_))); !set) return set;
@@ -301,7 +303,8 @@ class Run {
       client.endpoints.push_back({node->name(), std::move(*url)});
     }
     client_settings_ = client;
-    load.make_client = [client, make = client_info.make](std::size_t worker) {
+    const bool processes = wants_client_processes(schedule_);
+    load.make_client = [client, make = processes ? as_processes(client_info) : client_info.make](std::size_t worker) {
       ClientSettings own = client;
       own.worker = worker;
       return make(own);
@@ -508,6 +511,8 @@ void describe(std::string& out, const std::vector<PlannedCommand>& commands) {
 
 Result<Outcome> run_plan(const Plan& plan, const RunSettings& settings, Interrupts& interrupts) {
   if (const auto fits = check_replayed(plan, settings); !fits) return Failure(fits.error());
+  if (const auto can = check_client_processes(*find_client(plan.client.name), schedule_for(plan, settings)); !can)
+    return Failure(can.error());
   const auto folder = make_run_folder(settings.results, plan.name, settings.out);
   if (!folder) return Failure(folder.error());
   if (const auto written = write_file(*folder + "/plan.yaml", log::redact(plan.text)); !written)

@@ -70,6 +70,7 @@ struct ClientInfo {
   // that name the client parse all the same, and runs refuse.
   std::function<std::unique_ptr<Client>(const ClientSettings&)> make;
   std::string missing;
+  bool in_process = false;  // its data is this program's memory, so it cannot be a program of its own
 };
 
 }  // namespace shaketable

@@ -279,7 +279,8 @@ TEST_CASE("the catalogue describes what a plan can write") {
                                           "pause",     "kill",      "stop",     "restart",    "rolling-restart",
                                           "freeze",    "jump",      "skew-all", "drift",      "strobe",
                                           "leap",      "ntp-block", "cpu",      "memory",     "disk-full",
-                                          "fd",        "truncate",  "bitflip",  "copy-chunk", "command"});
+                                          "fd",        "truncate",  "bitflip",  "copy-chunk", "pause-client",
+                                          "command"});
   const FaultInfo& info = faults().front();
   CHECK(info.main_parameter == "shape");
   Parameters fallback(info.parameters);

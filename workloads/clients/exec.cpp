@@ -198,7 +198,9 @@ class ProgramClient final : public Client {
 
   // After an error the process is gone.
   Result<Answer> ask(std::int64_t id, const std::string& line, Nanos timeout) {
+    if (settings_.processes) settings_.processes->asked(settings_.worker);
     auto answer = ask_process(id, line, timeout);
+    if (settings_.processes) settings_.processes->answered(settings_.worker);
     if (answer) return answer;
     end();
     return Failure(answer.error().in("the client program"));

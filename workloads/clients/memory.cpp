@@ -212,6 +212,7 @@ ClientInfo memory_client() {
                      spec::share("bug_share", "how often the bug strikes where it can", 0.02),
                      spec::share("stale_reads", "bug: stale-read, with this share"),
                      spec::integer("seed", "of the planted failures", 0, -9e18, 9e18)};
+  info.in_process = true;
   info.interfaces = interface_names();
   info.make = [](const ClientSettings& settings) { return std::make_unique<MemoryClient>(settings); };
   return info;

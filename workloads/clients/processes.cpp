@@ -47,6 +47,22 @@ std::optional<pid_t> ClientProcesses::pid_of(std::size_t worker) const {
   return found == processes_.end() ? std::nullopt : std::optional(found->second.pid);
 }
 
+void ClientProcesses::asked(std::size_t worker) {
+  std::lock_guard lock(mutex_);
+  ++counts_[worker].asked;
+}
+
+void ClientProcesses::answered(std::size_t worker) {
+  std::lock_guard lock(mutex_);
+  ++counts_[worker].answered;
+}
+
+ClientProcesses::Counts ClientProcesses::counts_of(std::size_t worker) const {
+  std::lock_guard lock(mutex_);
+  const auto found = counts_.find(worker);
+  return found == counts_.end() ? Counts() : found->second;
+}
+
 bool ClientProcesses::signal(std::size_t worker, int number) const {
   std::lock_guard lock(mutex_);
   const auto found = processes_.find(worker);

@@ -19,6 +19,13 @@ class ClientProcesses {
   void take_out(std::size_t worker, pid_t pid);
   std::vector<std::size_t> workers() const;  // those that have one, in order
   std::optional<pid_t> pid_of(std::size_t worker) const;
+  // Questions put to a worker's processes, one after the other, and answers that came.
+  void asked(std::size_t worker);
+  void answered(std::size_t worker);
+  struct Counts {
+    std::uint64_t asked = 0, answered = 0;
+  };
+  Counts counts_of(std::size_t worker) const;
   // Sends the signal to the process and its children. False: the worker has none, or it ended meanwhile.
   bool signal(std::size_t worker, int number) const;
 
@@ -29,6 +36,7 @@ class ClientProcesses {
   };
   mutable std::mutex mutex_;
   std::map<std::size_t, Process> processes_;
+  std::map<std::size_t, Counts> counts_;
 };
 
 // Field 3 of /proc/PID/stat ('R', 'S', 'T' …) and field 22; nullopt when there is no such process.
