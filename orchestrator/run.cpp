@@ -555,6 +555,8 @@ Result<Outcome> run_plan(const Plan& plan, const RunSettings& settings, Interrup
                                       std::pair{"summary.json", to_json(outcome_json(outcome)) + "\n"}})
     if (const auto written = write_file(fmt::format("{}/{}", *folder, name), content); !written)
       log::warning("{}", written.error().message);
+  if (const auto written = write_report(*folder, outcome); !written)
+    log::warning("report.html was not written: {}", written.error().message);
   log::set_copy({});
   return outcome;
 }

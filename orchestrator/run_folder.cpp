@@ -9,6 +9,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "history/run_file.h"
+#include "orchestrator/report/page/page.h"
+
 namespace shaketable {
 namespace fs = std::filesystem;
 
@@ -67,6 +70,16 @@ Result<std::string> read_file(const std::string& path) {
   std::ostringstream content;
   content << file.rdbuf();
   return std::move(content).str();
+}
+
+Result<std::string> write_report(const std::string& folder, const Outcome& outcome) {
+  const auto file = open_run(folder);
+  if (!file) return Failure(file.error());
+  const auto page = report_page(*file, outcome);
+  if (!page) return Failure(page.error());
+  std::string path = folder + "/report.html";
+  if (const auto written = write_file(path, *page); !written) return Failure(written.error());
+  return path;
 }
 
 }  // namespace shaketable

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "orchestrator/report/outcome.h"
 
 namespace shaketable {
 
@@ -15,5 +16,8 @@ Result<std::string> make_run_folder(std::string_view results, std::string_view p
 // Writes a whole file, through a temporary name.
 Result<void> write_file(const std::string& path, std::string_view content);
 Result<std::string> read_file(const std::string& path);
+
+// Writes report.html, the run for people (docs/report.md), into the folder of a run; answers its path.
+Result<std::string> write_report(const std::string& folder, const Outcome& outcome);
 
 }  // namespace shaketable

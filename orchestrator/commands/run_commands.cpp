@@ -13,6 +13,7 @@
 #include "orchestrator/report/old_runs.h"
 #include "orchestrator/report/outcome.h"
 #include "orchestrator/report/verdict_text.h"
+#include "orchestrator/run_folder.h"
 
 namespace shaketable {
 namespace {
@@ -89,6 +90,9 @@ ExitCode report_command(const std::string& run, bool json) {
     if (!judgement) return failed(judgement.error());
     outcome->judgements.push_back(std::move(*judgement));
   }
+  const auto path = write_report(outcome->run, *outcome);
+  if (!path) return failed(path.error());
+  log::info("report: {}", *path);
   fmt::print("{}", json ? to_json(outcome_json(*outcome)) + "\n" : outcome_text(*outcome));
   return ExitCode::pass;
 }

@@ -382,9 +382,27 @@ Result<Judgement> recorded_judgement(const VerdictRecord& record) {
   if (const Value* n = json->find("operations"); n && n->is_integer()) v.operations = n->integer();
   if (const Value* s = json->find("seconds"); s && s->kind() == Value::Kind::real) judgement.seconds = s->real();
   if (const Value* details = json->find("details")) v.details = *details;
-  if (const Value* names = json->find("not"); names && names->is_list())
-    for (const Value& name : names->items())
-      if (name.kind() == Value::Kind::string) v.not_models.emplace_back(name.text());
+  const auto texts_of = [&](const char* key, std::vector<std::string>& into) {
+    if (const Value* names = json->find(key); names && names->is_list())
+      for (const Value& name : names->items())
+        if (name.kind() == Value::Kind::string) into.emplace_back(name.text());
+  };
+  texts_of("not", v.not_models);
+  texts_of("also_not", v.also_not);
+  texts_of("notes", judgement.notes);
+  const Value* anomalies = json->find("anomalies");
+  for (std::size_t i = 0; anomalies && anomalies->kind() == Value::Kind::map && i + 1 < anomalies->items().size();
+       i += 2) {
+    const Value &name = anomalies->items()[i], &found = anomalies->items()[i + 1];
+    if (!found.is_list()) continue;
+    for (const Value& one : found.items()) {
+      if (one.kind() != Value::Kind::map) continue;
+      const Value *text = one.find("text"), *details = one.find("details");
+      v.anomalies[std::string(name.text())].push_back(
+          {text && text->kind() == Value::Kind::string ? std::string(text->text()) : std::string(),
+           details ? *details : Value()});
+    }
+  }
   return judgement;
 }
 
