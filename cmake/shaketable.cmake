@@ -62,3 +62,18 @@ function(shaketable_test folder label)
     catch_discover_tests(${name} TEST_PREFIX "${folder}: " PROPERTIES LABELS ${label} TIMEOUT 300)
   endif()
 endfunction()
+
+# shaketable_embed(TARGET HEADER NAMESPACE files…): defines the files' bytes, which HEADER declares in NAMESPACE as
+# `extern const std::string_view style_css` for style.css.
+function(shaketable_embed target header namespace)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/assets.cpp)
+  list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  string(REPLACE ";" "," files "${ARGN}")
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DHEADER=${header} -DNAMESPACE=${namespace} "-DFILES=${files}" -P
+            ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${ARGN} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    VERBATIM)
+  target_sources(${target} PRIVATE ${output})
+endfunction()

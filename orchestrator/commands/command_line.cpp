@@ -92,6 +92,15 @@ int command_line(int argc, char** argv) {
   diff_app->add_flag("--json", diff_json, "print one JSON object");
   diff_app->callback([&] { code = diff_command(diff_a, diff_b, diff_json); });
 
+  std::string serve_directory = "results";
+  int serve_port = 8710;
+  CLI::App* serve_app = app.add_subcommand("serve", "browse runs in a web page, on loopback");
+  serve_app->add_option("DIR", serve_directory, "results folder")->capture_default_str();
+  serve_app->add_option("--port", serve_port, "on 127.0.0.1; 0: any that is free")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  serve_app->callback([&] { code = serve_command(serve_directory, serve_port); });
+
   std::string report_run;
   bool report_json = false;
   CLI::App* report_app = app.add_subcommand("report", "write the report of a run again, from its recorded verdicts");

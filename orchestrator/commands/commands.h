@@ -48,6 +48,7 @@ ExitCode check_command(const CheckOptions& options);
 ExitCode runs_command(const std::string& directory, bool json);
 ExitCode diff_command(const std::string& a, const std::string& b, bool json);
 ExitCode export_command(const std::string& run, const std::string& format, const std::string& out);
+ExitCode serve_command(const std::string& directory, int port);
 ExitCode report_command(const std::string& run, bool json);
 
 struct LabOptions {
