@@ -59,7 +59,10 @@ Result<const AgentProgram*> agent_program_for(const std::string& machine) {
   static std::map<std::string, AgentProgram> known;
   const std::lock_guard lock(mutex);
   if (const auto found = known.find(machine); found != known.end()) return &found->second;
-  const std::string directory = own_directory();
+  // Beside the program, or where the package puts it.
+  std::string directory = own_directory();
+  if (const std::string installed = directory + "/../lib/shaketable"; !fs::exists(directory + "/shaketable-agent"))
+    if (fs::exists(installed + "/shaketable-agent")) directory = fs::weakly_canonical(installed).string();
   std::string there;
   for (const std::string& name : {std::string("shaketable-agent"), "shaketable-agent-" + machine}) {
     AgentProgram program;

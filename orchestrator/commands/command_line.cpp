@@ -1,11 +1,14 @@
 #include "orchestrator/commands/command_line.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
 
 #include "base/log.h"
 #include "orchestrator/commands/commands.h"
+#include "orchestrator/commands/shell_pages.h"
 
 namespace shaketable {
 namespace {
@@ -194,6 +197,13 @@ int command_line(int argc, char** argv) {
     if (conformance.program.empty()) throw CLI::RequiredError("PROGRAM");
     code = conformance_command(conformance);
   });
+
+  std::string shell;
+  CLI::App* completion_app = app.add_subcommand("completion", "print a completion to be sourced by a shell");
+  completion_app->add_option("SHELL", shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}));
+  completion_app->callback([&] { fmt::print("{}", shell == "bash" ? bash_completion(app) : zsh_completion(app)); });
+  // Not in the help: for the package.
+  app.add_subcommand("man", "print shaketable(1)")->group("")->callback([&] { fmt::print("{}", man_page(app)); });
 
   // Not in the help: what a run starts for itself when a built-in client is to be a process of its own.
   std::string served;
