@@ -118,6 +118,26 @@ int command_line(int argc, char** argv) {
   export_app->add_option("--out", export_out, "a file; without it stdout");
   export_app->callback([&] { code = export_command(export_run, export_format, export_out); });
 
+  CampaignOptions campaign;
+  CLI::App* campaign_app = app.add_subcommand("campaign", "run plans x settings x seeds; started again, it goes on");
+  campaign_app->add_option("CAMPAIGN", campaign.path, "the campaign (YAML)")->required();
+  campaign_app->add_option("--out", campaign.out, "its folder (default results/campaign-NAME)");
+  campaign_app->add_option("--executor", campaign.executor, "in place of the campaign's own")
+      ->check(CLI::IsMember({"local", "slurm"}));
+  campaign_app->add_option("--at-once", campaign.at_once, "so many runs side by side")->check(CLI::Range(1, 256));
+  campaign_app->add_option("--set", campaign.set, "change every plan: a.b=value (repeatable)")->allow_extra_args(false);
+  campaign_app->add_flag("--status", campaign.status, "run nothing; print what is known so far");
+  campaign_app->add_flag("--json", campaign.json, "print one JSON object");
+  campaign_app->callback([&] { code = campaign_command(campaign); });
+
+  // Not in the help: what the executors start.
+  std::string job_folder;
+  int job_index = 0;
+  CLI::App* job_app = app.add_subcommand("campaign-job", "run one job of a campaign")->group("");
+  job_app->add_option("FOLDER", job_folder, "the campaign's folder")->required();
+  job_app->add_option("INDEX", job_index, "the job's number")->required();
+  job_app->callback([&] { code = campaign_job_command(job_folder, job_index); });
+
   LabOptions lab;
   std::string lab_node;
   bool lab_json = false;

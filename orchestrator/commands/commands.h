@@ -51,6 +51,18 @@ ExitCode export_command(const std::string& run, const std::string& format, const
 ExitCode serve_command(const std::string& directory, int port);
 ExitCode report_command(const std::string& run, bool json);
 
+struct CampaignOptions {
+  std::string path;
+  std::string out;       // the campaign's folder; empty: results/campaign-NAME
+  std::string executor;  // in place of the campaign's own; empty: that
+  int at_once = 0;       // the same; 0: the campaign's own
+  std::vector<std::string> set;
+  bool status = false;  // only what is known so far
+  bool json = false;
+};
+ExitCode campaign_command(const CampaignOptions& options);
+ExitCode campaign_job_command(const std::string& folder, int index);  // started by the executors
+
 struct LabOptions {
   std::string name = "lab";
   int nodes = 5;
