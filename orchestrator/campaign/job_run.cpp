@@ -1,19 +1,17 @@
 #include "orchestrator/campaign/job_run.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
-#include "cluster/local_process.h"
 #include "history/text.h"
+#include "orchestrator/campaign/run_child.h"
 #include "orchestrator/interrupts.h"
+#include "orchestrator/report/exit_code.h"
 #include "orchestrator/run_folder.h"
 
 namespace shaketable {
@@ -22,7 +20,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr Nanos kBetweenLooks = 100ms;
-constexpr Nanos kToHeal = 3min;  // a run that was told to end heals and judges in this
+constexpr Nanos kToEnd = 6min;  // a run whose time is up
 
 // A folder in which a run was begun and not ended: it is kept, under another name.
 Result<void> put_aside(const std::string& folder) {
@@ -38,75 +36,37 @@ Result<void> put_aside(const std::string& folder) {
   return infrastructure(fmt::format("{}: too many broken runs beside it", folder));
 }
 
-// Of a log: its last line that is an error.
-std::string last_error(const std::string& text) {
-  constexpr std::string_view kMark = "error: ";
-  const std::size_t at = text.rfind("\n" + std::string(kMark));
-  const std::size_t start = at != std::string::npos   ? at + 1 + kMark.size()
-                            : text.starts_with(kMark) ? kMark.size()
-                                                      : text.size();
-  return text.substr(start, text.find('\n', start) - start);
-}
-
 std::vector<std::string> arguments_of(const CampaignFolder& folder, const CampaignJob& job) {
-  std::vector<std::string> arguments{own_program(), "run", job.plan, "--seed", std::to_string(job.seed)};
+  std::vector<std::string> arguments{job.plan, "--seed", std::to_string(job.seed)};
   for (const std::string& set : job.set) arguments.insert(arguments.end(), {"--set", set});
   if (job.lab) arguments.insert(arguments.end(), {"--lab", folder.lab_name(job)});
   arguments.insert(arguments.end(), {"--out", fs::absolute(folder.run_path(job)).string()});
   return arguments;
 }
 
-// Waits for the run, hands signals on, and ends it when its time is up.
-Result<LocalExit> wait_for(LocalProcess& process, Nanos limit, bool& too_long) {
-  const SteadyClock clock;
-  int handed_on = 0;
-  Nanos ask_at = limit;
-  for (int asked = 0;;) {
-    if (const auto exit = process.wait(kBetweenLooks)) return *exit;
-    for (; handed_on < Interrupts::count(); ++handed_on) ::kill(process.pid(), SIGINT);
-    if (clock.now() < ask_at) continue;
-    too_long = true;
-    if (asked == 2) {
-      process.kill();
-      if (const auto exit = process.wait(30s)) return *exit;
-      return infrastructure("the run cannot be ended");
-    }
-    ::kill(process.pid(), SIGINT);
-    ++asked;
-    ask_at = clock.now() + kToHeal;
-  }
-}
-
 Result<JobResult> attempt(const CampaignFolder& folder, const CampaignJob& job) {
   if (const auto aside = put_aside(folder.run_path(job)); !aside) return Failure(aside.error());
-  // What a run prints stands in its folder as well.
-  const UniqueFd nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!nowhere) return infrastructure("/dev/null cannot be opened");
-  LocalProcessSpec spec;
-  spec.arguments = arguments_of(folder, job);
-  spec.directory = folder.directory;
-  spec.stream = nowhere.get();
-  spec.error_file = fs::absolute(folder.log_path(job)).string();
   const SteadyClock clock;
-  const auto process = LocalProcess::start(spec);
-  if (!process) return Failure(process.error());
-  bool too_long = false;
-  const auto exit = wait_for(**process, folder.campaign.run_limit, too_long);
-  if (!exit) return Failure(exit.error());
-  const std::string said = (*process)->error_output();
-  const int code = exit->signal ? 128 + exit->signal : exit->exit_code;
-  auto result = result_of_run(job, folder.run_path(job), code);
+  auto child = RunChild::start({arguments_of(folder, job), folder.directory,
+                                fs::absolute(folder.log_path(job)).string(), folder.campaign.run_limit});
+  if (!child) return Failure(child.error());
+  std::optional<RunChildEnd> end;
+  while (!end) {
+    auto polled = child->poll(kBetweenLooks);
+    if (!polled) return Failure(polled.error());
+    end = std::move(*polled);
+  }
+  auto result = result_of_run(job, folder.run_path(job), end->code);
   if (!result) {
     result = JobResult{};
     result->id = job.id;
     result->checksum = job.checksum;
     result->seed = job.seed;
-    result->exit_code = code == 0 ? static_cast<int>(4) : code;
+    result->exit_code = end->code == 0 ? static_cast<int>(ExitCode::infrastructure) : end->code;
     result->run = folder.run_path(job);
-    result->why = last_error(said);
-    if (result->why.empty()) result->why = exit->describe();
+    result->why = end->last_error.empty() ? fmt::format("exit code {}", end->code) : end->last_error;
   }
-  if (too_long) {
+  if (end->too_long) {
     result->valid.clear();
     result->why = fmt::format("it lasted longer than {}", format_duration(folder.campaign.run_limit));
   }
@@ -181,7 +141,7 @@ Result<JobResult> run_job(const CampaignFolder& folder, const CampaignJob& job) 
     lock = std::move(*taken);
     if (lock) break;
     if (Interrupts::count() > 0) return Failure(Error{ErrorKind::interrupted, "interrupted"});
-    if (clock.now() > folder.campaign.run_limit + 2 * kToHeal)
+    if (clock.now() > folder.campaign.run_limit + kToEnd)
       return infrastructure(fmt::format("{} is being run by {}, and does not end", job.id, holder));
     std::this_thread::sleep_for(kBetweenLooks);
   }
@@ -202,12 +162,6 @@ Result<JobResult> run_job(const CampaignFolder& folder, const CampaignJob& job) 
       return Failure(written.error());
     return result;
   }
-}
-
-std::string own_program() {
-  std::error_code problem;
-  const fs::path path = fs::read_symlink("/proc/self/exe", problem);
-  return problem ? "shaketable" : path.string();
 }
 
 }  // namespace shaketable

@@ -14,7 +14,4 @@ Result<JobResult> run_job(const CampaignFolder& folder, const CampaignJob& job);
 // What a run's summary.json says. Errors: it is not there, or malformed.
 Result<JobResult> result_of_run(const CampaignJob& job, const std::string& run, int exit_code);
 
-// This program, to start it again.
-std::string own_program();
-
 }  // namespace shaketable

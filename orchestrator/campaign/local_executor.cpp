@@ -8,7 +8,7 @@
 
 #include "cluster/local_process.h"
 #include "orchestrator/campaign/executor.h"
-#include "orchestrator/campaign/job_run.h"
+#include "orchestrator/campaign/run_child.h"
 
 namespace shaketable {
 namespace {

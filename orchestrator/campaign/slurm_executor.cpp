@@ -10,7 +10,7 @@
 #include "cluster/local_process.h"
 #include "history/text.h"
 #include "orchestrator/campaign/executor.h"
-#include "orchestrator/campaign/job_run.h"
+#include "orchestrator/campaign/run_child.h"
 #include "orchestrator/run_folder.h"
 
 namespace shaketable {

@@ -44,6 +44,8 @@ int command_line(int argc, char** argv) {
   run_app->add_option("--seed", run.plan.seed, "repeat a run's random choices");
   run_app->add_option("--replay", run.replay,
                       "repeat the faults of this recorded run; without PLAN, under the plan it was recorded with");
+  run_app->add_option("--plan-directory", run.plan.directory,
+                      "relative names in the plan start here (default: where it lies)");
   run_app->add_option("--out", run.out, "the run's folder itself");
   run_app->add_flag("--dry-run", run.dry_run, "print every command that would touch a node, and touch none");
   run_app->add_flag("--keep", run.keep, "leave the system and the lab up afterwards");
@@ -129,6 +131,29 @@ int command_line(int argc, char** argv) {
   campaign_app->add_flag("--status", campaign.status, "run nothing; print what is known so far");
   campaign_app->add_flag("--json", campaign.json, "print one JSON object");
   campaign_app->callback([&] { code = campaign_command(campaign); });
+
+  ShrinkOptions shrink;
+  CLI::App* shrink_app = app.add_subcommand("shrink", "the smallest schedule that still shows a run's violation");
+  shrink_app->add_option("RUN", shrink.run, "the run's folder")->required();
+  shrink_app->add_option("--out", shrink.out, "folder of the runs that it takes (default RUN-shrink)");
+  shrink_app->add_option("--plan", shrink.plan, "where the plan is written (default OUT/smallest.yaml)");
+  shrink_app->add_option("--only", shrink.only, "of faults, targets, durations, load only these, a comma list")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"faults", "targets", "durations", "load"}));
+  shrink_app->add_option("--set", shrink.set, "change the plan: a.b=value (repeatable)")->allow_extra_args(false);
+  shrink_app->add_option("--nodes-file", shrink.nodes_file, "take the nodes from this file, one host a line");
+  shrink_app->add_option("--resolution", shrink.resolution, "of durations and load: 0.1 is ten per cent")
+      ->check(CLI::Range(0.001, 1.0))
+      ->capture_default_str();
+  shrink_app->add_option("--first", shrink.first, "repeat it as it is so often at most, to learn its odds")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  shrink_app->add_option("--max-runs", shrink.runs_max, "end after so many runs")->capture_default_str();
+  shrink_app->add_option("--max-time", shrink.time_max, "begin no run after so long")->capture_default_str();
+  shrink_app->add_option("--at-once", shrink.at_once, "so many repetitions side by side, on labs")
+      ->check(CLI::Range(1, 256));
+  shrink_app->add_flag("--json", shrink.json, "print one JSON object");
+  shrink_app->callback([&] { code = shrink_command(shrink); });
 
   // Not in the help: what the executors start.
   std::string job_folder;

@@ -17,6 +17,7 @@ struct PlanChoice {
   std::vector<std::string> set;  // "a.b=c"
   std::string nodes_file;
   std::string lab = "lab";  // name of the embedded lab
+  std::string directory;    // relative names in the plan start here; empty: where it lies
 };
 
 struct RunOptions {
@@ -62,6 +63,22 @@ struct CampaignOptions {
 };
 ExitCode campaign_command(const CampaignOptions& options);
 ExitCode campaign_job_command(const std::string& folder, int index);  // started by the executors
+
+struct ShrinkOptions {
+  std::string run;
+  std::string out;                // folder of the runs it takes; empty: RUN-shrink
+  std::string plan;               // the smallest schedule is written here; empty: OUT/smallest.yaml
+  std::vector<std::string> only;  // steps: faults, targets, durations, load; empty: all
+  std::vector<std::string> set;
+  std::string nodes_file;
+  double resolution = 0.1;
+  int first = 5;  // times that the schedule is repeated as it is, to learn its odds
+  int runs_max = 200;
+  std::string time_max = "6h";
+  int at_once = 1;
+  bool json = false;
+};
+ExitCode shrink_command(const ShrinkOptions& options);
 
 struct LabOptions {
   std::string name = "lab";

@@ -15,6 +15,7 @@ PlanOptions options_of(const PlanChoice& choice, bool need_files) {
   options.set = choice.set;
   options.seed = choice.seed;
   options.nodes_file = choice.nodes_file;
+  options.directory = choice.directory;
   options.config_directories = config_directories();
   options.need_files = need_files;
   return options;

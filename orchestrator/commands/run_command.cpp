@@ -31,6 +31,7 @@ std::string repeat_command(const RunOptions& options, std::uint64_t seed) {
   command += fmt::format(" --seed {}", seed);
   for (const std::string& set : options.plan.set) command += " --set " + shell_quote(set);
   if (!options.plan.nodes_file.empty()) command += " --nodes-file " + shell_quote(options.plan.nodes_file);
+  if (!options.plan.directory.empty()) command += " --plan-directory " + shell_quote(options.plan.directory);
   return command;
 }
 
