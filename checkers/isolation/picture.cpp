@@ -138,9 +138,9 @@ std::string cycle_svg(const Value& details) {
         "<path d=\"M{:.1f} {:.1f}Q{:.1f} {:.1f} {:.1f} {:.1f}\" fill=\"none\" stroke=\"{}\" "
         "marker-end=\"url(#arrow)\"/>\n",
         x(from) + dx * gap, y(from) + dy * gap, bx, by, x(to) - dx * gap, y(to) - dy * gap, colour(arrow.type));
-    out +=
-        fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" fill=\"{}\" text-anchor=\"middle\">{}</text>\n", bx, by,
-                    colour(arrow.type), escaped(arrow.key.empty() ? arrow.type : arrow.type + " " + arrow.key, true));
+    out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" fill=\"{}\" text-anchor=\"middle\">{}</text>\n",
+                       bx - dy / length * 18, by + dx / length * 18 + 4, colour(arrow.type),
+                       escaped(arrow.key.empty() ? arrow.type : arrow.type + " " + arrow.key, true));
   }
   for (std::size_t i = 0; i < picture.nodes.size(); ++i) {
     const auto at = static_cast<double>(i);

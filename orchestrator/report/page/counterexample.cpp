@@ -16,7 +16,7 @@ namespace shaketable::page {
 namespace {
 
 constexpr std::size_t kBarsMax = 80;
-constexpr double kStepLeast = 40, kStepMost = 130, kRow = 34, kLeft = 96, kTop = 26, kCharacter = 6.7;
+constexpr double kStep = 26, kBarMost = 150, kRow = 34, kLeft = 96, kTop = 26, kCharacter = 6.7;
 
 struct Bar {
   std::int64_t process = 0, invoked = 0;
@@ -113,7 +113,7 @@ class Picture {
     return true;
   }
 
-  // An event's place is its rank among those shown; what never completed runs to the right edge.
+  // What never completed runs to the right edge.
   void place() {
     std::set<std::int64_t> events, processes;
     for (const Bar& bar : bars_) {
@@ -121,17 +121,26 @@ class Picture {
       if (bar.completed) events.insert(*bar.completed);
       processes.insert(bar.process);
     }
-    // Most operations span two events or so: their words should fit between them.
-    std::size_t longest = 0;
-    for (const Bar& bar : bars_) longest = std::max(longest, bar.call.size());
-    step_ = std::clamp(static_cast<double>(longest) * kCharacter + 22, kStepLeast, kStepMost);
-    for (const std::int64_t event : events) rank_.emplace(event, rank_.size());
     for (const std::int64_t process : processes) row_.emplace(process, row_.size());
-    width_ = kLeft + step_ * static_cast<double>(rank_.size()) + kLeft;
+    // Events are spaced evenly, but for what the words in a bar need.
+    double at = kLeft;
+    for (const std::int64_t event : events) {
+      for (const Bar& bar : bars_)
+        if (bar.completed == event)
+          at = std::max(
+              at, x_.at(bar.invoked) + std::min(static_cast<double>(bar.call.size()) * kCharacter + 20, kBarMost));
+      x_.emplace(event, at);
+      at += kStep;
+    }
+    for (const Bar& bar : bars_)
+      if (!bar.completed)
+        at = std::max(at,
+                      x_.at(bar.invoked) + std::min(static_cast<double>(bar.call.size()) * kCharacter + 20, kBarMost));
+    width_ = at + kLeft;
     height_ = kTop + kRow * static_cast<double>(row_.size()) + 8;
   }
 
-  double x(std::int64_t event) const { return kLeft + step_ * (static_cast<double>(rank_.at(event)) + 0.25); }
+  double x(std::int64_t event) const { return x_.at(event); }
   double left(const Bar& bar) const { return x(bar.invoked); }
   double right(const Bar& bar) const { return bar.completed ? x(*bar.completed) : width_ - kLeft; }
   double y(const Bar& bar) const { return kTop + kRow * static_cast<double>(row_.at(bar.process)); }
@@ -162,6 +171,7 @@ class Picture {
           "{3:.1f}H{4:.0f}\"/>\n",
           kTop + kRow * static_cast<double>(row) + 17, process, kLeft - 10, kTop + kRow * static_cast<double>(row) + 13,
           width_ - kLeft + 10, width_ - 4);
+    for (std::size_t i = 0; i < orders_.size(); ++i) out += order(i).line;
     for (const Bar& bar : bars_) {
       const double wide = std::max(right(bar) - left(bar), 4.0);
       const auto fits = static_cast<std::size_t>(std::max(0.0, (wide - 16) / kCharacter));
@@ -178,7 +188,7 @@ class Picture {
                                   : fmt::format("event {}", *bar.completed),
           left(bar), y(bar), wide, left(bar) + 13, y(bar) + 17, html(label(bar.call, fits)));
     }
-    for (std::size_t i = 0; i < orders_.size(); ++i) out += path(i);
+    for (std::size_t i = 0; i < orders_.size(); ++i) out += order(i).marks;
     return out + "</svg></div>\n";
   }
 
@@ -192,7 +202,10 @@ class Picture {
 
   // Where each operation of an order may take effect: within its bar, and not before the one ahead of it. The failed
   // operation comes last, with a cross: there is no place for it.
-  std::string path(std::size_t number) const {
+  struct Drawn {
+    std::string line, marks;  // under the bars, and on them
+  };
+  Drawn order(std::size_t number) const {
     std::string line, marks;
     double last = kLeft;
     std::size_t step = 0;
@@ -209,10 +222,11 @@ class Picture {
     }
     const double at = right(failed_), cy = y(failed_) + 13;
     if (!line.empty()) line += fmt::format("L{:.1f} {:.1f}", at, cy);
-    return fmt::format(
-        "<g class=\"order\" data-order=\"{}\"{}><path d=\"{}\"/>{}<path class=\"stop\" d=\"M{:.1f} "
-        "{:.1f}l10 10m0-10l-10 10\"/></g>\n",
-        number, number == 0 ? "" : " hidden", line, marks, at - 5, cy - 5);
+    const std::string open =
+        fmt::format("<g class=\"order\" data-order=\"{}\"{}>", number, number == 0 ? "" : " hidden");
+    return {fmt::format("{}<path d=\"{}\"/></g>\n", open, line),
+            fmt::format("{}{}<path class=\"stop\" d=\"M{:.1f} {:.1f}l10 10m0-10l-10 10\"/></g>\n", open, marks, at - 5,
+                        cy - 5)};
   }
 
   std::string orders() const {
@@ -244,8 +258,9 @@ class Picture {
   std::vector<Bar> bars_;
   std::vector<Order> orders_;
   std::size_t left_out_ = 0;
-  std::map<std::int64_t, std::size_t> rank_, row_;
-  double step_ = 0, width_ = 0, height_ = 0;
+  std::map<std::int64_t, double> x_;
+  std::map<std::int64_t, std::size_t> row_;
+  double width_ = 0, height_ = 0;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/duration.h"
 #include "checkers/isolation/isolation.h"
 #include "history/text.h"
 #include "orchestrator/report/page/counterexample.h"
@@ -110,12 +111,15 @@ std::string reasons_part(const Source& source) {
       if (verdict.valid != wanted || verdict.checker == "recovery") continue;
       ++told;
       out += fmt::format(
-          "<article><h3><span class=\"badge small {}\">{}</span> {}</h3>\n<p>{} operation{} judged in {:.2f} s{}</p>\n",
+          "<article><h3><span class=\"badge small {}\">{}</span> {}</h3>\n<p>{} operation{} judged in {}{}</p>\n",
           verdict.valid == Validity::valid     ? "valid"
           : verdict.valid == Validity::invalid ? "invalid"
                                                : "unknown",
           verdict.valid == Validity::invalid ? "invalid" : to_string(verdict.valid), html(verdict.checker),
-          with_thousands(verdict.operations), verdict.operations == 1 ? "" : "s", judgement.seconds,
+          with_thousands(verdict.operations), verdict.operations == 1 ? "" : "s",
+          judgement.seconds < 0.001
+              ? "less than 1ms"
+              : format_duration(Nanos(static_cast<std::int64_t>(judgement.seconds * 1e3) * 1'000'000)),
           verdict.reason.empty() ? "." : ": " + html_cut(verdict.reason, 1000) + ".");
       if (!verdict.not_models.empty()) {
         out += "<p>Ruled out: ";

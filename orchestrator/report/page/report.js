@@ -309,8 +309,8 @@
         const near = t.suspects.filter((i) => Math.abs(from[i] - t.violation) < 1e6);
         let at = from.findIndex((begin) => begin > t.violation);
         if (at < 0) at = count;
-        const low = Math.min(from[Math.max(at - 25, 0)], ...near.map((i) => from[i]));
-        const high = Math.max(t.violation, from[Math.min(at + 6, count - 1)]);
+        const low = Math.min(from[Math.max(at - 14, 0)], ...near.map((i) => from[i]));
+        const high = Math.max(t.violation, from[Math.min(at + 4, count - 1)]);
         return [low - 1000, Math.min(high, t.violation + (t.violation - low)) + (t.violation - low) * 0.15 + 1000];
       }
       const begin = t.whole.length ? t.whole[0][0] : first;
@@ -420,6 +420,13 @@
       c.rect(leftEdge, 0, width(), height);
       c.clip();
       const row = new Map(rows.map((p, i) => [p, i]));
+      // Where the next bar of a row begins: words that do not fit into a bar stand behind it, if there is room.
+      const room = new Map();
+      const free = new Map();
+      for (let k = shown.length - 1; k >= 0; --k) {
+        free.set(shown[k], room.get(t.process[shown[k]]) ?? high);
+        room.set(t.process[shown[k]], from[shown[k]]);
+      }
       for (const i of shown) {
         if (!row.has(t.process[i])) continue;
         const a = Math.max(x(from[i]), leftEdge - 4);
@@ -435,13 +442,17 @@
           c.lineWidth = 2;
           c.strokeRect(a, y, wide, rowHeight - 4);
         }
-        if (wide > 34) {
+        const label = `${t.functions[t.function[i]]} ${t.text[i]}`.slice(0, 80);
+        const long = shown.length < 400 ? c.measureText(label).width : Infinity;
+        const inside = long + 8 <= wide || wide > 60;
+        const space = inside ? wide - 6 : x(Math.min(free.get(i), high)) - b - 8;
+        if (inside || long <= space) {
           c.save();
           c.beginPath();
-          c.rect(a, y, wide - 3, rowHeight);
+          c.rect(inside ? a : b, y, space + 6, rowHeight);
           c.clip();
-          c.fillStyle = colour("ink");
-          c.fillText(`${t.functions[t.function[i]]} ${t.text[i]}`.slice(0, 80), a + 4, y + rowHeight / 2 - 2);
+          c.fillStyle = inside ? colour("ink") : colour("soft");
+          c.fillText(label, (inside ? Math.max(a, leftEdge) : b) + 4, y + rowHeight / 2 - 2);
           c.restore();
         }
       }

@@ -2,10 +2,13 @@
 
 #include "orchestrator/report/page/page.h"
 
+#include <cstdlib>
+
 #include "base/random.h"
 #include "orchestrator/report/page/assets.h"
 #include "orchestrator/report/page/logs.h"
 #include "orchestrator/report/page/plot.h"
+#include "orchestrator/run_folder.h"
 #include "tests/orchestrator/report/page/sample.h"
 
 namespace shaketable {
@@ -165,6 +168,9 @@ TEST_CASE("the page of a million operations is smaller than 5 MB") {
   must(recorder->finish("done"));
   const RunFile file = must(open_run(folder.path()));
   const std::string page = page_of(file, {judgement_of("linearizable", Validity::valid)});
+  // To look at: how long a browser takes to draw it (docs/report.md).
+  if (const char* keep = std::getenv("SHAKETABLE_SCREENSHOTS"))  // NOLINT(concurrency-mt-unsafe)
+    must(write_file(std::string(keep) + "/million.html", page));
   CHECK(page.size() < 5'000'000);
   CHECK(page.find("1,000,000") != std::string::npos);
   CHECK(page.find("So every extreme is there; counts and quantiles are of all.") != std::string::npos);
