@@ -72,13 +72,16 @@ class Drawing {
   }
 
   void bands() {
+    for (const Shade& shade : frame_.shades) {
+      const double left = std::max(x(shade.from), kLeft), right = std::min(x(shade.to), kWidth - kRight);
+      if (right < left) continue;
+      out_ += fmt::format("<rect class=\"band hue{}\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\"/>",
+                          shade.hue, left, kTop, std::max(right - left, 1.0), kHeight);
+    }
     for (const Band& band : frame_.bands) {
       const double left = std::max(x(band.from), kLeft), right = std::min(x(band.to), kWidth - kRight);
       if (right < left) continue;
       const double wide = std::max(right - left, 1.0);
-      if (band.target)
-        out_ += fmt::format("<rect class=\"band hue{}\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\"/>",
-                            band.hue, left, kTop, wide, kHeight);
       out_ += fmt::format(
           "<rect class=\"lane hue{}{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\">"
           "<title>{}</title></rect>",
@@ -231,7 +234,12 @@ Value frame_json(const Frame& frame) {
                                 {"label", band.label},
                                 {"hue", static_cast<std::int64_t>(band.hue)},
                                 {"target", band.target}}));
-  return Value::map({{"from", number(frame.from)},
+  std::vector<Value> shades;
+  for (const Shade& shade : frame.shades)
+    shades.push_back(Value::map(
+        {{"from", number(shade.from)}, {"to", number(shade.to)}, {"hue", static_cast<std::int64_t>(shade.hue)}}));
+  return Value::map({{"shades", Value::list(std::move(shades))},
+                     {"from", number(frame.from)},
                      {"to", number(frame.to)},
                      {"lanes", Value::list(std::move(lanes))},
                      {"bands", Value::list(std::move(bands))},

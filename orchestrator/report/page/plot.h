@@ -38,11 +38,18 @@ struct Band {
   bool target = true;  // false: the node takes part, but is not whom the fault is meant for
 };
 
+// When a fault was in force at all.
+struct Shade {
+  double from = 0, to = 0;
+  std::size_t hue = 0;
+};
+
 // What all plots of a page share: the time they show, and a lane for each node under them.
 struct Frame {
   double from = 0, to = 1;
   std::vector<std::string> lanes;
   std::vector<Band> bands;
+  std::vector<Shade> shades;
   std::optional<double> mark;  // when the violation showed
 };
 

@@ -186,6 +186,14 @@ std::vector<Plot> clocks(const Source& source) {
     left_out += readings.size() - series.x.size();
     plot.series.push_back(std::move(series));
   }
+  double least = 0, most = 0;  // the controller's own clock is always in sight
+  for (const Series& series : plot.series)
+    for (std::size_t i = 0; i < series.y.size(); ++i) {
+      least = std::min(least, series.y[i] - series.error[i]);
+      most = std::max(most, series.y[i] + series.error[i]);
+    }
+  plot.from = least - (most - least) * 0.05;
+  plot.to = most + (most - least) * 0.05;
   if (left_out > 0)
     plot.about += fmt::format(" {} readings are left out: of each group the furthest is drawn.",
                               with_thousands(static_cast<std::int64_t>(left_out)));
@@ -295,7 +303,7 @@ std::string clock_table(const Source& source) {
         "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td class=\"number\">{}</td><td "
         "class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
         html(node.node), node.readings, with_unit(in_ms(node.least_ns), Unit::milliseconds),
-        with_unit(in_ms(node.most_ns), Unit::milliseconds), duration(node.uncertainty_ns));
+        with_unit(in_ms(node.most_ns), Unit::milliseconds), with_unit(in_ms(node.uncertainty_ns), Unit::milliseconds));
   return out + "</tbody></table></div></details>";
 }
 
@@ -333,6 +341,8 @@ Frame frame_of(const Source& source) {
     const std::size_t hue = hues.emplace(fault.fault, hues.size() % 8).first->second;
     if (fault.actual_start_ns == kNotYet) continue;
     const std::string label = fmt::format("{} {}", fault.fault, fault.id);
+    frame.shades.push_back({in_seconds(fault.actual_start_ns),
+                            fault.actual_end_ns == kNotYet ? frame.to : in_seconds(fault.actual_end_ns), hue});
     const auto band = [&](const std::string& node, std::int64_t from, std::int64_t to, bool target) {
       const auto lane = std::find(frame.lanes.begin(), frame.lanes.end(), node);
       if (lane != frame.lanes.end())

@@ -81,6 +81,9 @@
       if (!series.error || !u.series[i + 1].show) return;
       context.save();
       context.beginPath();
+      context.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+      context.clip();
+      context.beginPath();
       const xs = sums(series.x);
       xs.forEach((x, j) => {
         const at = u.valToPos(x / 1e6, "x", true);
@@ -111,14 +114,19 @@
     context.beginPath();
     context.rect(left, 0, width, u.ctx.canvas.height);
     context.clip();
+    const place = (one) => {
+      const from = u.valToPos(one.from, "x", true);
+      return [from, Math.max(u.valToPos(one.to, "x", true) - from, devicePixelRatio)];
+    };
+    context.globalAlpha = 0.09;
+    for (const shade of frame.shades) {
+      const [from, wide] = place(shade);
+      context.fillStyle = colour("hue" + shade.hue);
+      context.fillRect(from, top, wide, height);
+    }
     for (const band of frame.bands) {
-      const from = u.valToPos(band.from, "x", true);
-      const wide = Math.max(u.valToPos(band.to, "x", true) - from, devicePixelRatio);
+      const [from, wide] = place(band);
       context.fillStyle = colour("hue" + band.hue);
-      if (band.target) {
-        context.globalAlpha = 0.09;
-        context.fillRect(from, top, wide, height);
-      }
       context.globalAlpha = band.target ? 0.9 : 0.3;
       context.fillRect(from, lanesTop + band.lane * lane + 1, wide, lane - 3);
     }
@@ -388,14 +396,15 @@
       c.beginPath();
       c.rect(leftEdge, 0, width(), height);
       c.clip();
+      c.globalAlpha = 0.08;
+      for (const shade of frame.shades) {
+        c.fillStyle = colour("hue" + shade.hue);
+        c.fillRect(x(shade.from * 1e6), top - 4, Math.max(x(shade.to * 1e6) - x(shade.from * 1e6), 1), bottom - top + 4);
+      }
       for (const band of frame.bands) {
         const a = x(band.from * 1e6);
         const wide = Math.max(x(band.to * 1e6) - a, 1);
         c.fillStyle = colour("hue" + band.hue);
-        if (band.target) {
-          c.globalAlpha = 0.08;
-          c.fillRect(a, top - 4, wide, bottom - top + 4);
-        }
         c.globalAlpha = band.target ? 0.9 : 0.3;
         c.fillRect(a, bottom + 4 + band.lane * 9, wide, 6);
       }

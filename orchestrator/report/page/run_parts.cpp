@@ -59,7 +59,7 @@ std::string nodes_part(const Source& source) {
       out += fmt::format("<td>{} to {}, ± {}</td></tr>\n",
                          with_unit(static_cast<double>(clock->least_ns / 1000) / 1000, Unit::milliseconds),
                          with_unit(static_cast<double>(clock->most_ns / 1000) / 1000, Unit::milliseconds),
-                         duration(clock->uncertainty_ns));
+                         with_unit(static_cast<double>(clock->uncertainty_ns / 1000) / 1000, Unit::milliseconds));
   }
   return out + "</tbody></table></div></section>\n";
 }
