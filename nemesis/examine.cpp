@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kStandIn = "sleep 10 </dev/null >/dev/null 2>&1 & echo $!";
 
 bool is_about_files(std::string_view kind) {
-  return kind == "fill" || kind == "damage";
+  return kind == "fill" || kind == "damage" || kind == "stall";
 }
 
 // On every node, so that every node is asked; which nodes there would be is drawn in a run.

@@ -49,7 +49,7 @@ ParameterSpec start_again_parameter();
 
 // The families; each lives for ever.
 const std::vector<const Fault*>& process_faults();   // pause, kill, stop, restart, rolling-restart, freeze
-const std::vector<const Fault*>& resource_faults();  // cpu, memory, disk-full, fd
+const std::vector<const Fault*>& resource_faults();  // cpu, memory, io, disk-full, fd
 const std::vector<const Fault*>& disk_faults();      // truncate, bitflip, copy-chunk
 const std::vector<const Fault*>& clock_faults();     // jump, skew-all, drift, strobe, leap, ntp-block
 const std::vector<const Fault*>& traffic_faults();   // delay, loss, duplicate, reorder, corrupt, rate

@@ -78,6 +78,37 @@ class DiskFull final : public NodeFault {
   }
 };
 
+class Io final : public NodeFault {
+ public:
+  Io()
+      : NodeFault(
+            info_of("io", "the system's processes hardly get anything read from their disk or written to it",
+                    {bounded(make_parameter("bytes", ParameterType::size, "a second, of reads and of writes each",
+                                            "4KiB", std::uint64_t{4} << 10),
+                             1, 1e15),
+                     make_parameter("path", ParameterType::text, "a directory on that disk", "the system's data",
+                                    std::string()),
+                     make_parameter("pids", ParameterType::text, "a script that prints the pids it is for, one a line",
+                                    "the system's", std::string())})) {}
+
+ private:
+  Result<Ask> ask(const Parameters& options, const Scene& scene, std::size_t node, Random&) const override {
+    std::string path = options.text("path"), pids = options.text("pids");
+    if (path.empty() || pids.empty()) {
+      auto system = system_of(scene, node);
+      if (!system) return tl::unexpected(system.error());
+      if (path.empty()) path = system->data;
+      if (pids.empty()) pids = system->pids;
+    }
+    if (path.empty()) return bad_input("io: neither the plan (path) nor the system's file (data) names a directory");
+    if (pids.empty())
+      return bad_input("io: neither the plan nor the system's file says how to find the processes (pids)");
+    return Ask{"stall",
+               {{"pids", pids}, {"path", path}, {"bytes", std::to_string(options.size("bytes"))}},
+               fmt::format("its disk below {} gives and takes {} a second", path, format_size(options.size("bytes")))};
+  }
+};
+
 class Descriptors final : public NodeFault {
  public:
   Descriptors()
@@ -141,8 +172,9 @@ const std::vector<const Fault*>& resource_faults() {
   static const Cpu cpu;
   static const Memory memory;
   static const DiskFull disk_full;
+  static const Io io;
   static const Descriptors descriptors;
-  static const std::vector<const Fault*> all{&cpu, &memory, &disk_full, &descriptors};
+  static const std::vector<const Fault*> all{&cpu, &memory, &io, &disk_full, &descriptors};
   return all;
 }
 

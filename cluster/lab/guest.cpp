@@ -66,6 +66,9 @@ class Guest {
     tree.foreign_owners = record_.rootless;
     if (auto done = build_root_tree(tree); !done) return done;
     const std::string root = tree.at + "/root";
+    if (auto mounted = mount_at("cgroup2", root + "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+        !mounted)
+      return mounted;
     if (auto mounted = mount_at("/dev/ubda", root + "/data", "ext4", MS_NOATIME, ""); !mounted) return mounted;
     if (auto done = write_node_files(record_, directory_, name_, root); !done) return done;
     if (auto done = choose_legacy_iptables(root); !done) return done;

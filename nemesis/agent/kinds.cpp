@@ -6,6 +6,7 @@
 #include "nemesis/agent/firewall.h"
 #include "nemesis/agent/pressure.h"
 #include "nemesis/agent/processes.h"
+#include "nemesis/agent/stall.h"
 #include "nemesis/agent/switched.h"
 #include "nemesis/agent/traffic.h"
 
@@ -19,12 +20,13 @@ const std::vector<const Kind*>& kinds() {
   static const Load load;
   static const Fill fill;
   static const Damage damage;
+  static const Stall stall;
   static const Scripts scripts;
   static const ClockShift clock;
   static const Traffic traffic;
   static const Switched switched;
-  static const std::vector<const Kind*> all{&firewall,    &traffic, &switched, &processes, &freeze, &clock,
-                                            &descriptors, &load,    &fill,     &damage,    &scripts};
+  static const std::vector<const Kind*> all{&firewall,    &traffic, &switched, &processes, &freeze,  &clock,
+                                            &descriptors, &load,    &fill,     &damage,    &scripts, &stall};
   return all;
 }
 

@@ -13,6 +13,7 @@
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/protocol.h"
 #include "nemesis/agent/rules.h"
+#include "nemesis/agent/stall.h"
 #include "nemesis/agent/system.h"
 
 namespace shaketable::agent {
@@ -74,10 +75,11 @@ void remove_groups(const std::string& directory, int depth, Leftovers& out) {
         !exists(group + "/cgroup.freeze"))
       continue;
     (void)write_in_place(group + "/cgroup.freeze", "0").has_value();
+    (void)lift_io_limits(group).has_value();
     if (const auto pids = read_file(group + "/cgroup.procs"))
       for (const std::string& pid : lines_of(*pids)) (void)write_in_place(directory + "/cgroup.procs", pid).has_value();
     if (rmdir(group.c_str()) == 0)
-      out.undone.push_back("a frozen group of shaketable, " + group);
+      out.undone.push_back("a cgroup of shaketable, " + group);
     else
       out.in_force.push_back("the group " + group + " cannot be removed");
   }
@@ -91,7 +93,9 @@ void end_loads(Leftovers& out) {
     const auto state = look_at(static_cast<pid_t>(*pid));
     if (!state || state->state == 'Z') continue;
     const bool strober = state->command.starts_with(kStrober);
-    if (!strober && state->command != "shaketable-load" && state->command != "shaketable-gate") continue;
+    if (!strober && !state->command.starts_with(kStallProbe) && state->command != "shaketable-load" &&
+        state->command != "shaketable-gate")
+      continue;
     char program[512] = "";
     if (readlink(("/proc/" + name + "/exe").c_str(), program, sizeof program - 1) <= 0 ||
         std::string(program).find("shaketable-agent") == std::string::npos)

@@ -115,7 +115,9 @@ std::string LabCluster::traces(std::size_t node) {
       node,
       "for t in iptables ip6tables iptables-legacy ip6tables-legacy; do $t -S 2>/dev/null | grep SHAKETABLE | sed "
       "\"s/^/$t /\"; done; ls -d /run/shaketable-nemesis /var/lib/shaketable/node 2>/dev/null; "
-      "pgrep -af '^shaketable-agent guard|^ip6?tables-restore|^tc -batch'; pgrep -lx 'shaketable-(load|gate)'; "
+      "pgrep -af '^shaketable-agent guard|^ip6?tables-restore|^tc -batch'; pgrep -l "
+      "'^shaketable-(load|gate)$|^stall:'; "
+      "find /sys/fs/cgroup -name 'shaketable-*' 2>/dev/null; "
       "tc qdisc show | grep 5ba; ls /sys/class/net | grep ^stifb; ls -A /var/lib | grep shaketable-fill; true");
 }
 

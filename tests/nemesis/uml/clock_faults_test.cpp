@@ -2,6 +2,7 @@
 // touches is read on the node before and after: time of day, rate, what the kernel says of its clock, time services.
 
 #include <fmt/format.h>
+#include <sys/timex.h>
 
 #include <cstdio>
 #include <thread>
@@ -98,4 +99,65 @@ TEST_CASE("uml strobe: the clock goes to and fro and then stays where it should"
   CHECK(std::abs(milliseconds(after.offset)) - milliseconds(after.uncertainty) <= 20);
   CHECK(adjtimex_says(lab, 0) == before);
   CHECK(lab.run(0, "grep -l ^strobe: /proc/[0-9]*/comm 2>/dev/null; true") == "");
+}
+
+TEST_CASE("uml leap: a second is skipped and a second is announced by the kernel") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  put_right(lab, 2);
+  {
+    Shaken shaken("leap", {"n3"}, {{"second", std::string("skipped")}});
+    const ClockReading during = measured(shaken, "n3");
+    CHECK(during.offset > 900ms);
+    CHECK(during.offset < 1100ms);
+    shaken.stop();
+    CHECK(std::abs(milliseconds(measured(shaken, "n3").offset)) < 50);
+  }
+  const std::string before = adjtimex_says(lab, 2);
+  Shaken shaken("leap", {"n3"}, {{"second", std::string("repeated")}, {"manner", std::string("kernel")}});
+  const auto status = [](const std::string& said) { return std::stoi(said.substr(said.find("status ") + 7)); };
+  CHECK(status(adjtimex_says(lab, 2)) == (status(before) | STA_INS));
+  shaken.stop();
+  CHECK(adjtimex_says(lab, 2) == before);
+}
+
+TEST_CASE("uml ntp-block: NTP and NTS do not come through and all else does") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  // Whether a datagram from n2 to a port of n1 arrives there; one that does not has a second for it.
+  const auto arrives = [&](int port, bool should) {
+    lab.run(0, fmt::format("rm -f /tmp/heard /tmp/bound; setsid perl -MIO::Socket::INET -e 'alarm 60; my $s = "
+                           "IO::Socket::INET->new(LocalPort => {}, Proto => \"udp\") or die; open B, \">\", "
+                           "\"/tmp/bound\"; close B; $s->recv(my $b, 100); open F, \">\", \"/tmp/heard\"; print F $b' "
+                           "</dev/null >/dev/null 2>&1 & echo $! >/tmp/listener",
+                           port));
+    REQUIRE(eventually([&] { return lab.try_run(0, "test -e /tmp/bound").succeeded(); }, 30s));
+    lab.run(1, fmt::format("perl -MIO::Socket::INET -e 'for (1 .. 3) {{ IO::Socket::INET->new(PeerAddr => "
+                           "\"10.77.0.1\", PeerPort => {}, Proto => \"udp\")->send(\"tick\") }}'",
+                           port));
+    const bool heard = eventually([&] { return lab.try_run(0, "grep -q tick /tmp/heard").succeeded(); },
+                                  should ? Nanos(30s) : Nanos(1s));
+    lab.run(0, "kill $(cat /tmp/listener) 2>/dev/null; true");
+    return heard;
+  };
+  CHECK(arrives(123, true));
+  Shaken shaken("ntp-block", {"n1"});
+  CHECK_FALSE(arrives(123, false));
+  CHECK(arrives(124, true));
+  CHECK_FALSE(lab.try_run(0,
+                          "perl -MIO::Socket::INET -e 'IO::Socket::INET->new(PeerAddr => \"10.77.0.2\", PeerPort "
+                          "=> 4460, Timeout => 2) or die \"$!\"' 2>&1 | grep -q refused")
+                  .succeeded());
+  const FaultReport report = shaken.stop();
+  CHECK(number(report.nodes.front(), "dropped4") >= 3);
+  CHECK(arrives(123, true));
+}
+
+TEST_CASE("uml ntp-block: where no time service speaks it says that nothing was dropped") {
+  SKIP_WITHOUT_LAB();
+  AtWork work(LabCluster::with_own_kernels(), lab_options(), {one_fault("ntp-block", {"n2"})});
+  work.applied();
+  const FaultReport report = work.stop();
+  CHECK(report.bit == false);
+  CHECK(report.notes.find("not proved on n2") != std::string::npos);
 }
