@@ -105,7 +105,7 @@ Result<void> Fill::look(Entry& entry) const {
   const auto leave = to_number(field(entry.fields, "leave"));
   if (!leave || *leave < 0) return infrastructure("leave must be a number of bytes");
   if (free <= *leave) return infrastructure("no more than that is free already");
-  const std::string file = path + "/.shaketable-fill." + entry.key;
+  const std::string file = path + "/" + std::string(kFillPrefix) + entry.key;
   if (exists(file)) return infrastructure(file + " is there already");
   set_field(entry.fields, "file", file);
   set_field(entry.fields, "free_before", std::to_string(free));

@@ -25,6 +25,10 @@ struct Leftovers {
 // Removes all of it, from every device. Twice is as good as once. The caller holds the ChangeLock.
 Leftovers remove_leftovers();
 
+// Files of ours that fill a disk, on the machine's own disks that can be written to: three directories deep, and so
+// below /var/lib, /srv and /opt; on the root two. Walks through many directories.
+void remove_fills(Leftovers& out);
+
 // Our qdiscs and filters of one device, and the device that its incoming packets take.
 Result<void> remove_traffic(const std::string& device);
 

@@ -23,6 +23,8 @@ class Load final : public Kind {
 //
 // Fields kept: file, free_before. Proof: bit (a file of 64 KiB cannot be written there; with `leave`: no more than that
 // is free); free_bytes.
+inline constexpr std::string_view kFillPrefix = ".shaketable-fill.";  // and the key: the name of that file
+
 class Fill final : public Kind {
  public:
   std::string_view name() const override { return "fill"; }

@@ -146,7 +146,8 @@ Healed heal(const Journal& journal) {
     if (account(key, undo_entry(*entry))) done.push_back(key);
   }
   // Whatever is there still is named by no journal.
-  const Leftovers left = remove_leftovers();
+  Leftovers left = remove_leftovers();
+  remove_fills(left);
   healed.undone.insert(healed.undone.end(), left.undone.begin(), left.undone.end());
   force.insert(force.end(), left.in_force.begin(), left.in_force.end());
   healed.state = Healed::State::unclean;

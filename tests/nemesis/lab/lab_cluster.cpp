@@ -63,6 +63,7 @@ LabCluster& LabCluster::with_own_kernels() {
   spec.nodes = 3;
   spec.node_memory_bytes = 192ull << 20;
   spec.node_disk_bytes = 64ull << 20;
+  spec.packages = {"chrony"};
   static LabCluster lab(spec, true);
   return lab;
 }

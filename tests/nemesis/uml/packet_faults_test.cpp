@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "cluster/local_process.h"
 #include "tests/nemesis/uml/shaken.h"
 
 using namespace shaketable;
@@ -126,6 +127,41 @@ TEST_CASE("uml loss both ways in bursts of UDP alone: pings are not lost") {
   const FaultReport report = shaken.stop();
   CHECK(number(report.nodes.front(), "dropped") > 0);
   CHECK(number(report.nodes.front(), "dropped_in") > 0);
+}
+
+TEST_CASE("uml delay for clients: what goes to their port is late and nothing else") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  lab.run(0,
+          "setsid perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(LocalPort => 7070, Listen => 50, ReuseAddr "
+          "=> 1) or die; while (my $c = $s->accept) { close $c }' </dev/null >/dev/null 2>&1 & echo $! >/tmp/server");
+  const std::string connect =
+      "perl -MIO::Socket::INET -MTime::HiRes=time -e 'my $best = 1e9; for (1 .. 3) { my $t = time; "
+      "IO::Socket::INET->new(PeerAddr => \"10.77.0.1\", PeerPort => 7070, Timeout => 20) or die $!; my $d = time - $t; "
+      "$best = $d if $d < $best } print $best * 1000'";
+  // From here: this process is in the lab's network, beside the nodes.
+  const auto from_here = [&] {
+    LocalProcessSpec spec;
+    spec.arguments = {"sh", "-c", connect};
+    auto process = LocalProcess::start(spec);
+    REQUIRE(process);
+    const auto line = (*process)->read_line(60s);
+    REQUIRE(line);
+    return std::stod(*line);
+  };
+  REQUIRE(eventually([&] { return lab.try_run(1, connect).succeeded(); }, 30s));
+  CHECK(from_here() < 400);
+  Shaken shaken("delay", {"n1"},
+                {{"by", Nanos(600ms)},
+                 {"peers", std::vector<std::string>{"clients"}},
+                 {"protocol", std::string("tcp")},
+                 {"port", std::int64_t{7070}}});
+  CHECK(from_here() >= 600);
+  CHECK(std::stod(lab.run(1, connect)) < 400);
+  CHECK(shaken.ping(0, "10.77.0.254") < 400);
+  shaken.stop();
+  CHECK(from_here() < 400);
+  lab.run(0, "kill $(cat /tmp/server)");
 }
 
 TEST_CASE("uml heal without any journal: qdiscs and devices of ours are found and removed") {

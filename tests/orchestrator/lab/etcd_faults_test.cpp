@@ -1,4 +1,5 @@
-// Workers that stand still while they hold a lock, on the embedded lab's etcd.
+// Faults that need a real system: workers that stand still while they hold a lock, and nodes that are restarted one
+// after the other when it is healthy. On the embedded lab's etcd; one lab for both.
 #include <catch2/catch.hpp>
 #include <fstream>
 
@@ -42,13 +43,13 @@ bool comes_true(Holds holds) {
 
 }  // namespace
 
-TEST_CASE("a lock holder that stood still is kept out by its token and none stays stopped without the controller") {
+TEST_CASE("etcd: paused lock holders are kept out by their tokens and a rolling restart goes through all nodes") {
   if (getuid() != 0) {
     WARN("skipped: the lab needs root");
     return;
   }
   const Scratch scratch;
-  const std::string out = scratch / "run", lab = "test-paused-clients";
+  const std::string out = scratch / "run", lab = "test-etcd-faults";
   struct Down {
     const std::string lab;
     ~Down() { run_shaketable({"lab", "down", "--lab", lab}, 120s); }
@@ -74,6 +75,33 @@ TEST_CASE("a lock holder that stood still is kept out by its token and none stay
   const std::string history = run_shaketable({"export", out}).out;
   CHECK(count(history, "the resource has seen a larger token") > 0);
   CHECK(count(history, "start-pause-client") > 0);
+
+  const std::string rolling = scratch / "rolling.yaml", rolled = scratch / "rolled";
+  std::ofstream(rolling) << "system: etcd\ncluster: {lab: {nodes: 3}}\n"
+                            "workload: {name: register, workers: 3, rate: 30}\n"
+                            "faults: {schedule: timeline, events: [{at: 1s, for: 20s, rolling-restart: all}]}\n"
+                            "time_limit: 22s\n";
+  const Said restarted = run_shaketable({"run", rolling, "--lab", lab, "--out", rolled}, 300s);
+  {
+    INFO(restarted.out << restarted.err);
+    CHECK(restarted.exit_code == 0);
+  }
+  const auto restarts = open_run(rolled)->faults();
+  REQUIRE(restarts);
+  REQUIRE(restarts->size() == 1);
+  REQUIRE(restarts->front().nodes.size() == 3);
+  std::int64_t last = 0;
+  for (const FaultNodeRecord& node : restarts->front().nodes) {
+    INFO(node.node << ": " << node.notes);
+    const Value *bit = node.proof.find("bit"), *healthy = node.proof.find("healthy_before_ns");
+    CHECK((bit && *bit == Value(true)));
+    CHECK(node.undo == UndoState::verified);
+    // Each after the one before, and when the system was healthy again.
+    CHECK(node.applied_ns > last);
+    REQUIRE((healthy && healthy->is_integer()));
+    CHECK(healthy->integer() >= last);
+    last = node.applied_ns;
+  }
 
   // The controller is killed while both stand still.
   const std::string plan = scratch / "p.yaml";
