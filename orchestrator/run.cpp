@@ -16,7 +16,6 @@
 #include "history/recorder.h"
 #include "history/text.h"
 #include "nemesis/nemesis.h"
-#include "nemesis/system_model.h"
 #include "orchestrator/client_children.h"
 #include "orchestrator/fault_recorder.h"
 #include "orchestrator/interpreter.h"
@@ -26,6 +25,7 @@
 #include "orchestrator/report/judge_run.h"
 #include "orchestrator/report/verdict_text.h"
 #include "orchestrator/run_folder.h"
+#include "orchestrator/run_schedule.h"
 #include "workloads/clients/processes.h"
 #include "workloads/clients/registry.h"
 #include "workloads/generator_spec.h"
@@ -55,54 +55,12 @@ std::vector<CheckPlan> checks_of(const Plan& plan, const Workload& workload) {
   return checks;
 }
 
-ScheduleOptions schedule_of(const Plan& plan) {
-  ScheduleOptions options;
-  options.timeline = plan.schedule.kind == ScheduleKind::timeline;
-  options.first_after = plan.schedule.first_after;
-  options.lasts = plan.schedule.lasts;
-  options.quiet = plan.schedule.quiet;
-  options.wait_for_recovery = plan.schedule.recovery_wait > Nanos(0);
-  options.repeat = plan.schedule.repeat;
-  options.every = plan.schedule.every;
-  options.until = plan.time_limit;
-  for (const FaultPlan& fault : plan.schedule.faults)
-    options.choices.push_back({fault.fault, fault.options, fault.weight, fault.at, fault.lasts});
-  return options;
-}
-
-std::vector<ScheduledFault> schedule_for(const Plan& plan, const RunSettings& settings) {
-  return settings.schedule ? *settings.schedule : make_schedule(schedule_of(plan), settings.seed);
-}
-
 ArrivalOptions arrivals_of(const WorkloadPlan& workload) {
   ArrivalOptions options;
   options.poisson = workload.poisson;
   options.backlog = static_cast<std::size_t>(workload.backlog);
   for (const RatePlan& rate : workload.rates) options.rates.push_back({rate.lasts, rate.per_second});
   return options;
-}
-
-// The model that a verdict on this run holds in.
-std::string model_of(const Plan& plan, const std::vector<ScheduledFault>& schedule) {
-  if (plan.model) return model_text(*plan.model);
-  std::vector<FaultNeeds> needs;
-  for (const ScheduledFault& fault : schedule)
-    needs.push_back(fault_needs(fault.fault, fault.options, fault.lasts, fault.at + fault.lasts >= plan.time_limit)
-                        .value_or(FaultNeeds{.unknown = true}));
-  return needed_model_text(needs);
-}
-
-// The reader has looked at the plan's own faults; those of a recorded run are none of them.
-Result<void> check_replayed(const Plan& plan, const RunSettings& settings) {
-  if (!settings.schedule || !plan.model) return {};
-  const std::size_t nodes =
-      plan.cluster.lab ? static_cast<std::size_t>(plan.cluster.lab->nodes) : plan.cluster.nodes.size();
-  for (const ScheduledFault& fault : *settings.schedule)
-    if (const auto fits = check_model(*plan.model, fault.fault, fault.options, nodes, fault.lasts,
-                                      fault.at + fault.lasts >= plan.time_limit);
-        !fits)
-      return Failure(fits.error().in("a recorded fault"));
-  return {};
 }
 
 NemesisOptions nemesis_options(const Plan& plan, const std::string& run) {
@@ -510,9 +468,7 @@ void describe(std::string& out, const std::vector<PlannedCommand>& commands) {
 }  // namespace
 
 Result<Outcome> run_plan(const Plan& plan, const RunSettings& settings, Interrupts& interrupts) {
-  if (const auto fits = check_replayed(plan, settings); !fits) return Failure(fits.error());
-  if (const auto can = check_client_processes(*find_client(plan.client.name), schedule_for(plan, settings)); !can)
-    return Failure(can.error());
+  if (const auto fits = check_schedule(plan, settings); !fits) return Failure(fits.error());
   const auto folder = make_run_folder(settings.results, plan.name, settings.out);
   if (!folder) return Failure(folder.error());
   if (const auto written = write_file(*folder + "/plan.yaml", log::redact(plan.text)); !written)
