@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "bench/faults/faults.h"
+#include "nemesis/fault.h"
 #include "nemesis/nemesis.h"
 
 namespace shaketable::bench {
@@ -69,6 +70,7 @@ int each_fault(const std::vector<NodeSpec>& specs) {
   fmt::print("{:<16} {:>10} {:>7} {:>10} {:>9}  {}\n", "fault", "applied ms", "proved", "undone ms", "clock ms",
              "state afterwards");
   for (const FaultInfo& info : faults()) {
+    if (!find_fault(info.name)->of_nodes()) continue;
     ScheduledFault fault;
     fault.id = 1;
     fault.lasts = 2s;

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "bench/faults/faults.h"
 #include "nemesis/examine.h"
+#include "nemesis/fault.h"
 #include "nemesis/nemesis.h"
 
 extern char** environ;
@@ -72,7 +73,7 @@ int be_a_controller(const std::vector<NodeSpec>& specs, std::uint64_t seed) {
   for (const FaultInfo& info : faults()) {
     const bool complete = std::none_of(info.parameters.begin(), info.parameters.end(),
                                        [](const ParameterSpec& spec) { return spec.required; });
-    if (complete) choices.push_back({info.name, Parameters(info.parameters)});
+    if (complete && find_fault(info.name)->of_nodes()) choices.push_back({info.name, Parameters(info.parameters)});
   }
   const auto examined = examine(cluster, asked, choices);
   for (std::size_t i = 0; i < choices.size(); ++i)

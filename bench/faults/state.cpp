@@ -30,6 +30,8 @@ tc qdisc show | sed 's/ refcnt [0-9]*//'
 ls /sys/class/net
 ls /var/lib/shaketable/node /run/shaketable-nemesis 2>/dev/null
 ls -A /data/bench
+cut -d: -f2- /proc/$(cat /tmp/bench.pid)/cgroup
+for d in $(find /sys/fs/cgroup -type d 2>/dev/null | sort); do echo $d: $(cat $d/cgroup.subtree_control); done
 sha256sum </data/bench/file
 pid=$(cat /tmp/bench.pid)
 cut -d' ' -f3 /proc/$pid/stat
