@@ -55,8 +55,15 @@ TEST_CASE("uml chronyd: the same one follows its server after its clock was wron
     CHECK(std::abs(shaken.ahead(kClient)) < 5e3);
   }
   CHECK(eventually([&] { return chrony.follows(); }, 90s));
-  Shaken shaken("ntp-block", {"n3"});
-  std::this_thread::sleep_for(3s);  // it asks once a second
-  CHECK(number(shaken.stop().nodes.front(), "dropped4") > 0);
+  // It asks once a second; n1 has none that could.
+  AtWork work(chrony.lab, lab_options(), {one_fault("ntp-block", {"n1", "n3"})});
+  work.applied();
+  std::this_thread::sleep_for(3s);
+  const FaultReport report = work.stop();
+  REQUIRE(report.nodes.size() == 2);
+  CHECK(report.nodes[0].bit == false);
+  CHECK(report.notes.find("not proved on n1") != std::string::npos);
+  CHECK(report.nodes[1].bit == true);
+  CHECK(number(report.nodes[1], "dropped4") > 0);
   CHECK(chrony.state() == before);
 }
