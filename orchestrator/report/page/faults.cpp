@@ -101,23 +101,27 @@ std::string off_by(std::int64_t intended, std::int64_t actual) {
                      actual < intended ? " earlier" : " later");
 }
 
+// A row of its own below the fault's: its table needs the width.
 std::string node_rows(const FaultRecord& fault) {
   if (fault.nodes.empty()) return {};
   std::string out = fmt::format(
-      "<details><summary>{} node{}</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Nodes of "
-      "fault {}\"><table><caption class=\"hidden\">Fault {} node by node</caption>"
+      "<tr class=\"more\"><td colspan=\"6\"><details><summary>node by node</summary><div class=\"scroll\" "
+      "tabindex=\"0\" "
+      "role=\"region\" aria-label=\"Nodes of fault {0}\"><table><caption class=\"hidden\">Fault {0} node by "
+      "node</caption>"
       "<thead><tr><th scope=\"col\">Node</th><th scope=\"col\">Applied</th><th scope=\"col\">Proof</th>"
       "<th scope=\"col\">Undone</th><th scope=\"col\">State after</th></tr></thead><tbody>\n",
-      fault.nodes.size(), fault.nodes.size() == 1 ? "" : "s", fault.id, fault.id);
+      fault.id);
   for (const FaultNodeRecord& node : fault.nodes)
     out += fmt::format(
-        "<tr><th scope=\"row\">{}</th><td>{}{}</td><td>{}{}</td><td>{}</td><td class=\"{}\">{}{}</td></tr>\n",
+        "<tr><th scope=\"row\">{}</th><td class=\"number\">{}{}</td><td>{}{}</td><td class=\"number\">{}</td><td "
+        "class=\"{}\">{}{}</td></tr>\n",
         html(node.node), html(seconds(node.applied_ns)),
         node.apply == ApplyState::done ? "" : fmt::format(" <b>{}</b>", to_string(node.apply)),
         is_true(node.proof) ? "" : "<b>not shown to bite:</b> ", html_cut(proof_text(node.proof), 400),
         html(seconds(node.undone_ns)), undo_class(node.undo), to_string(node.undo),
         node.notes.empty() ? "" : "; " + html_cut(node.notes, 400));
-  return out + "</tbody></table></div></details>";
+  return out + "</tbody></table></div></details></td></tr>\n";
 }
 
 }  // namespace
@@ -139,8 +143,10 @@ std::string faults_part(const Source& source) {
   for (const FaultRecord& fault : source.faults) {
     const std::size_t hue = hues.emplace(fault.fault, hues.size() % 8).first->second;
     const bool began = fault.actual_start_ns != kNotYet;
-    out += fmt::format("<tr><th scope=\"row\"><span class=\"chip hue{}\"></span>{} {}</th><td>{}<small>{}</small></td>",
-                       hue, html(fault.fault), fault.id, html(join(fault.targets)), html_cut(about(fault), 300));
+    out += fmt::format(
+        "<tr class=\"fault\"><th scope=\"row\"><span class=\"chip hue{}\"></span>{} "
+        "{}</th><td>{}<small>{}</small></td>",
+        hue, html(fault.fault), fault.id, html(join(fault.targets)), html_cut(about(fault), 300));
     if (!began) {
       out += fmt::format("<td colspan=\"4\">never began{}</td></tr>\n",
                          fault.notes.empty() ? "" : ": " + html_cut(fault.notes, 400));
@@ -149,11 +155,11 @@ std::string faults_part(const Source& source) {
     out += fmt::format("<td class=\"number\">{}{}</td><td class=\"number\">{}{}</td>",
                        html(seconds(fault.actual_start_ns)), off_by(fault.intended_start_ns, fault.actual_start_ns),
                        html(seconds(fault.actual_end_ns)), off_by(fault.intended_end_ns, fault.actual_end_ns));
-    out += fmt::format("<td><b class=\"{}\">{}</b> {}{}</td>", is_true(fault.proof) ? "good" : "bad",
-                       is_true(fault.proof) ? "Yes:" : "Not shown:", html_cut(proof_summary(fault), 400),
-                       node_rows(fault));
+    out += fmt::format("<td><b class=\"{}\">{}</b> {}</td>", is_true(fault.proof) ? "good" : "bad",
+                       is_true(fault.proof) ? "Yes:" : "Not shown:", html_cut(proof_summary(fault), 400));
     out += fmt::format("<td class=\"number {}\">{}{}</td></tr>\n", undo_class(fault.undo), to_string(fault.undo),
                        fault.notes.empty() ? "" : "<small>" + html_cut(fault.notes, 400) + "</small>");
+    out += node_rows(fault);
   }
   return out + "</tbody></table></div></section>\n";
 }
@@ -172,7 +178,8 @@ std::string liveness_part(const Source& source) {
       "many operations succeeded as in the median second before the first fault{}. Another fault may have begun "
       "meanwhile.</caption><thead><tr><th scope=\"col\">Fault</th><th scope=\"col\">Undone at</th><th "
       "scope=\"col\">First "
-      "success</th><th scope=\"col\">Rate back</th><th scope=\"col\">Longest time without success</th></tr></thead>"
+      "success</th><th scope=\"col\">Rate back</th><th scope=\"col\">Longest time without success</th><th "
+      "scope=\"col\">Remark</th></tr></thead>"
       "<tbody>\n",
       source.measures.rate_before > 0 ? fmt::format(" ({:g}/s)", source.measures.rate_before)
                                       : " (none was seen: no whole second was without fault)");
@@ -184,9 +191,10 @@ std::string liveness_part(const Source& source) {
     };
     out += fmt::format(
         "<tr><th scope=\"row\">{} {}</th><td class=\"number\">{}</td><td class=\"number\">{}</td><td "
-        "class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
+        "class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
         html(fault->fault), recovery.fault, html(seconds(recovery.healed_ns)), after(recovery.first_ok_ns),
-        source.measures.rate_before > 0 ? after(recovery.steady_ns) : "–", html(duration(recovery.longest_gap_ns)));
+        source.measures.rate_before > 0 ? after(recovery.steady_ns) : "–", html(duration(recovery.longest_gap_ns)),
+        html_cut(fault->notes, 400));
   }
   return out + "</tbody></table></div></section>\n";
 }

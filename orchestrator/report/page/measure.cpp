@@ -11,6 +11,15 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::size_t kFunctionsMax = 1000;  // a history may have any; what is beyond is one function, "others"
 constexpr double kSteady = 0.8;
 
+// Files that were recorded before open loads kept due times have none.
+template <class Op>
+std::int64_t due_of(const Op& operation) {
+  if constexpr (requires { operation.due_ns; })
+    return operation.due_ns;
+  else
+    return -1;
+}
+
 // Pairs invocations with completions.
 class Collector final : public OperationSink {
  public:
@@ -22,6 +31,7 @@ class Collector final : public OperationSink {
     if (operation.type == OpType::invoke) {
       Call call;
       call.invoked_ns = operation.time_ns;
+      call.due_ns = due_of(operation);
       call.process = operation.process;
       call.position = position;
       call.function = number_of(operation.f);
@@ -69,14 +79,24 @@ void divide(Measures& m) {
   m.width_ns = round_width(m.end_ns - m.begin_ns);
   const auto count = static_cast<std::size_t>((m.end_ns - m.begin_ns) / m.width_ns + 1);
   m.stretches.resize(count);
-  std::vector<std::vector<std::int64_t>> ok(count);
+  std::vector<std::vector<std::int64_t>> ok(count), late(count), from_due(count);
   for (const Call& call : m.calls) {
+    if (call.due_ns >= 0 && call.invoked_ns >= m.begin_ns) {
+      m.open_load = true;
+      late[static_cast<std::size_t>((call.invoked_ns - m.begin_ns) / m.width_ns)].push_back(
+          std::max<std::int64_t>(call.invoked_ns - call.due_ns, 0));
+    }
     if (call.completed_ns < m.begin_ns) continue;
     const auto at = static_cast<std::size_t>((call.completed_ns - m.begin_ns) / m.width_ns);
     ++m.stretches[at].ended[call.outcome];
     if (call.outcome == kOk) ok[at].push_back(call.latency_ns());
+    if (call.outcome == kOk && call.due_ns >= 0) from_due[at].push_back(call.completed_ns - call.due_ns);
   }
-  for (std::size_t i = 0; i < count; ++i) m.stretches[i].ok = latencies_of(std::move(ok[i]));
+  for (std::size_t i = 0; i < count; ++i) {
+    m.stretches[i].ok = latencies_of(std::move(ok[i]));
+    m.stretches[i].late = latencies_of(std::move(late[i]));
+    m.stretches[i].from_due = latencies_of(std::move(from_due[i]));
+  }
 }
 
 void total(Measures& m) {

@@ -2,7 +2,7 @@
 // What one reading of a history measures for the report. Counts and quantiles are exact, however long the history is;
 // only pictures are thinned (thin.h).
 //
-// Memory: 48 bytes an operation while the report is written.
+// Memory: 56 bytes an operation while the report is written.
 
 #include <array>
 #include <cstdint>
@@ -24,6 +24,7 @@ inline constexpr const char* kOutcomeNames[] = {"ok", "info", "fail"};
 struct Call {
   std::int64_t invoked_ns = 0;
   std::int64_t completed_ns = -1;  // -1: never
+  std::int64_t due_ns = -1;        // under an open load: when it was to begin; -1: nothing was fixed
   std::int64_t process = 0;
   std::int64_t position = 0;
   std::int64_t completion = -1;
@@ -53,6 +54,8 @@ struct FunctionTotals {
 struct Stretch {
   std::array<std::int64_t, kOutcomes> ended{};
   Latencies ok;
+  // Under an open load: how much later than due what began in it began; and of what succeeded in it, from due to ok.
+  Latencies late, from_due;
 };
 
 // What happened after a fault was undone.
@@ -71,6 +74,7 @@ struct Measures {
   std::int64_t width_ns = 1;              // of a stretch: 1, 2 or 5 times a power of ten
   std::vector<Stretch> stretches;         // from begin_ns on
   std::vector<Recovery> recoveries;       // of the faults that were undone, by id
+  bool open_load = false;                 // some operation had a due time
   double rate_before = 0;                 // successes in a second before the first fault: the median of whole seconds
 };
 

@@ -124,6 +124,44 @@ std::int64_t total(const Stretch& stretch) {
   return stretch.ended[kOk] + stretch.ended[kInfo] + stretch.ended[kFail];
 }
 
+// Under an open load operations are due whatever the system does; what waits for a free client began late.
+Plot due(const Measures& m) {
+  Plot plot{
+      "due", "Intended against actual times",
+      "How much later than due operations began (by when they began), and how long it took from due to ok (by when "
+      "that was). A microsecond stands for less."};
+  plot.logarithmic = true;
+  std::int64_t most = 1'000'000;
+  for (const Stretch& stretch : m.stretches) most = std::max({most, stretch.late.p99, stretch.from_due.p99});
+  decades(plot, 1'000, most);
+  const auto of = [](Latencies Stretch::*what, std::int64_t Latencies::*which) {
+    return [what, which](const Stretch& s) { return (s.*what).count ? std::max(in_ms((s.*what).*which), 1e-3) : NAN; };
+  };
+  plot.series = {over_time(m, "from due to ok, 99 %", "hue1", of(&Stretch::from_due, &Latencies::p99)),
+                 over_time(m, "from due to ok, median", "ok", of(&Stretch::from_due, &Latencies::p50)),
+                 over_time(m, "began late, 99 %", "hue6", of(&Stretch::late, &Latencies::p99)),
+                 over_time(m, "began late, median", "hue2", of(&Stretch::late, &Latencies::p50))};
+  return plot;
+}
+
+std::string due_table(const Measures& m) {
+  std::string out =
+      "<details class=\"data\"><summary>Intended against actual as numbers</summary><div class=\"scroll tall\" "
+      "tabindex=\"0\" role=\"region\" aria-label=\"Intended against actual times\"><table><caption>How late operations "
+      "began, and how long they took from due to ok</caption><thead><tr><th scope=\"col\">From</th><th "
+      "scope=\"col\">Late: median</th><th scope=\"col\">99 %</th><th scope=\"col\">Most</th><th scope=\"col\">Due to "
+      "ok: median</th><th scope=\"col\">99 %</th><th scope=\"col\">Most</th></tr></thead><tbody>\n";
+  for (std::size_t i = 0; i < m.stretches.size(); ++i) {
+    out += fmt::format("<tr><th scope=\"row\" class=\"number\">{}</th>",
+                       seconds(m.begin_ns + m.width_ns * static_cast<std::int64_t>(i)));
+    for (const Latencies& l : {m.stretches[i].late, m.stretches[i].from_due})
+      for (const std::int64_t ns : {l.p50, l.p99, l.most})
+        out += fmt::format("<td class=\"number\">{}</td>", duration(ns));
+    out += "</tr>\n";
+  }
+  return out + "</tbody></table></div></details>";
+}
+
 std::vector<Plot> stretched(const Source& source) {
   const Measures& m = source.measures;
   const std::string width = format_duration(Nanos(m.width_ns));
@@ -160,7 +198,9 @@ std::vector<Plot> stretched(const Source& source) {
   availability.series = {over_time(m, "succeeded", "ok", [](const Stretch& s) {
     return total(s) ? std::round(1e4 * static_cast<double>(s.ended[kOk]) / static_cast<double>(total(s))) / 100 : NAN;
   })};
-  return {quantiles, rate, availability};
+  std::vector<Plot> plots{quantiles, rate, availability};
+  if (m.open_load) plots.push_back(due(m));
+  return plots;
 }
 
 std::vector<Plot> clocks(const Source& source) {
@@ -381,6 +421,7 @@ std::string plots_part(const Source& source, const std::vector<Plot>& plots) {
                   last_scatter                    ? totals_table(source.measures)
                   : plots[i].id == "availability" ? stretch_table(source)
                   : plots[i].id == "clocks"       ? clock_table(source)
+                  : plots[i].id == "due"          ? due_table(source.measures)
                                                   : std::string());
   }
   return out + "</section>\n";
