@@ -81,7 +81,7 @@ class Words final : public OperationSink {
     }
     const auto asked = asked_.find(at->second);
     if (asked != asked_.end() && !(asked->second == operation.value) && !operation.value.is_nil())
-      words += " → " + cut(to_edn(operation.value));
+      words += (words.empty() ? "→ " : " → ") + cut(to_edn(operation.value));
     if (asked != asked_.end()) asked_.erase(asked);
     if (!operation.error.is_nil())
       words += ": " + cut(operation.error.kind() == Value::Kind::string ? std::string(operation.error.text())

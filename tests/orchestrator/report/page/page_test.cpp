@@ -143,6 +143,49 @@ TEST_CASE("a run without operations has a page too") {
   CHECK(page.find("Nothing: this run had no faults.") != std::string::npos);
 }
 
+TEST_CASE("the page from a folder alone is the one from the end of the run") {
+  SmallRun run;
+  must(run.recorder().record(partition(1, 3000, 6000)));
+  CheckPlan check{"availability", Parameters(find_checker("availability")->parameters)};
+  check.options.set("recover-within", Nanos(std::chrono::seconds(1)));
+  must(run.recorder().set_meta(kMetaChecks, to_json(checks_json({check}))));
+  run.close();
+  const Outcome judged = must(judge_run(run.path(), {}, {}));
+  REQUIRE(judged.validity() == Validity::invalid);
+  const RunFile file = must(open_run(run.path()));
+  const std::vector<VerdictRecord> verdicts = must(file.verdicts());
+  REQUIRE(verdicts.size() == 1);
+  const std::string page = must(report_page(file, judged));
+  CHECK(page_of(file, {must(recorded_judgement(verdicts[0]))}) == page);
+  CHECK(page.find("1.6s after the end of partition at 6s an operation succeeded again") != std::string::npos);
+}
+
+Value data_of(const std::string& page) {
+  return must(parse_json(between(page, "id=\"data\">", "</script>")));
+}
+
+TEST_CASE("of a long run the timeline keeps what lies around the violation and says what is whole") {
+  SmallRun run(3'000'000, 400'000, 500'000);  // 30,000 operations
+  must(run.recorder().record(partition(1, 400'000, 900'000)));
+  const RunFile file = run.close();
+  Judgement judgement = judgement_of("set", Validity::invalid, "an element was lost");
+  judgement.verdict.anomalies["lost"] = {{"lost", Value::map({{"operation", 40'000}})}};  // the 20,001st
+  const std::string page = page_of(file, {judgement});
+  const Value data = data_of(page);
+  const Value& timeline = *data.find("timeline");
+  CHECK(timeline.find("process")->size() == 6000);
+  CHECK(timeline.find("whole")->size() == 3);  // around the fault's beginning, its end, and the violation
+  CHECK(timeline.find("violation")->integer() == 2'000'100'000);
+  REQUIRE(timeline.find("suspects")->size() == 1);
+  const std::int64_t suspect = (*timeline.find("suspects"))[0].integer();
+  std::int64_t invoked = 0;
+  for (std::int64_t i = 0; i <= suspect; ++i)
+    invoked += (*timeline.find("invoked"))[static_cast<std::size_t>(i)].integer();
+  CHECK(invoked == 2'000'090'000);
+  CHECK((*timeline.find("text"))[static_cast<std::size_t>(suspect)] == Value("→ 2000000"));
+  CHECK(page.find("6,000 of 30,000 operations are here") != std::string::npos);
+}
+
 TEST_CASE("the page of a million operations is smaller than 5 MB") {
   RunFolder folder;
   ManualClock clock;
