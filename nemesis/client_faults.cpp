@@ -24,12 +24,6 @@ std::string name_of(std::size_t worker) {
   return fmt::format("{}{}", kWorker, worker);
 }
 
-std::optional<std::size_t> named_worker(const std::string& word) {
-  if (!word.starts_with(kWorker)) return std::nullopt;
-  const auto number = agent::to_number(std::string_view(word).substr(kWorker.size()));
-  return number && *number >= 0 ? std::optional(static_cast<std::size_t>(*number)) : std::nullopt;
-}
-
 // Waits until the worker's process is stopped, or is not; false: it has not come to that.
 bool wait_for(const ClientWorkers& clients, std::size_t worker, bool stopped) {
   const auto deadline = std::chrono::steady_clock::now() + kStateLimit;
@@ -156,7 +150,7 @@ class PauseClient final : public Fault {
     const std::vector<std::string> target = options.texts("target");
     if (target.empty()) return bad_input(info().name + ": target names nothing");
     for (const std::string& word : target) {
-      if (named_worker(word)) continue;
+      if (worker_named(word)) continue;
       // Any number of workers but none: how many there are is the workload's.
       const auto count = target_count({word}, 3);
       static const std::vector<std::string> words{"one", "random", "minority", "majority", "all"};
@@ -178,8 +172,8 @@ class PauseClient final : public Fault {
     if (!scene.clients) return infrastructure("which workers these are is drawn when the fault begins");
     const std::vector<std::size_t> running = scene.clients->running();
     std::vector<std::size_t> workers;
-    if (named_worker(target.front())) {
-      for (const std::string& word : target) workers.push_back(*named_worker(word));
+    if (worker_named(target.front())) {
+      for (const std::string& word : target) workers.push_back(*worker_named(word));
       for (const std::size_t worker : workers)
         if (std::find(running.begin(), running.end(), worker) == running.end())
           return infrastructure(name_of(worker) + " has no process now");
@@ -199,6 +193,12 @@ class PauseClient final : public Fault {
 };
 
 }  // namespace
+
+std::optional<std::size_t> worker_named(const std::string& word) {
+  if (!word.starts_with(kWorker)) return std::nullopt;
+  const auto number = agent::to_number(std::string_view(word).substr(kWorker.size()));
+  return number && *number >= 0 ? std::optional(static_cast<std::size_t>(*number)) : std::nullopt;
+}
 
 const Fault& pause_client_fault() {
   static const PauseClient fault;

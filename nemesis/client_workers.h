@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -33,5 +34,8 @@ class ClientWorkers {
   // SIGCONT to the process that was stopped; no error if it has ended meanwhile.
   virtual Result<void> go_on(std::size_t worker) = 0;
 };
+
+// Of "worker 3", as targets and reports name them; nullopt for anything else.
+std::optional<std::size_t> worker_named(const std::string& word);
 
 }  // namespace shaketable

@@ -72,11 +72,21 @@ bool wants_client_processes(const std::vector<ScheduledFault>& schedule) {
                      [](const ScheduledFault& fault) { return fault.fault == kPauseClient; });
 }
 
-Result<void> check_client_processes(const ClientInfo& client, const std::vector<ScheduledFault>& schedule) {
-  if (!client.in_process || !wants_client_processes(schedule)) return {};
-  return bad_input(fmt::format(
-      "{} needs workers that are processes of their own, and what the client {} keeps is this program's memory",
-      kPauseClient, client.name));
+Result<void> check_client_processes(const ClientInfo& client, std::size_t workers,
+                                    const std::vector<ScheduledFault>& schedule) {
+  if (!wants_client_processes(schedule)) return {};
+  if (client.in_process)
+    return bad_input(fmt::format(
+        "{} needs workers that are processes of their own, and what the client {} keeps is this program's memory",
+        kPauseClient, client.name));
+  for (const ScheduledFault& fault : schedule) {
+    if (fault.fault != kPauseClient || !fault.options.has("target")) continue;
+    for (const std::string& word : fault.options.texts("target"))
+      if (const auto worker = worker_named(word); worker && *worker >= workers)
+        return bad_input(
+            fmt::format("{}: there is no {}: the load has {} workers, counted from 0", kPauseClient, word, workers));
+  }
+  return {};
 }
 
 std::function<std::unique_ptr<Client>(const ClientSettings&)> as_processes(const ClientInfo& client) {

@@ -16,8 +16,10 @@ namespace shaketable {
 // Whether a fault of the schedule is for clients.
 bool wants_client_processes(const std::vector<ScheduledFault>& schedule);
 
-// bad_input for a client whose data is this program's memory. Asked before anything else is done.
-Result<void> check_client_processes(const ClientInfo& client, const std::vector<ScheduledFault>& schedule);
+// bad_input for a client whose data is this program's memory, and for a worker that the load does not have. Asked
+// before anything else is done.
+Result<void> check_client_processes(const ClientInfo& client, std::size_t workers,
+                                    const std::vector<ScheduledFault>& schedule);
 
 // Makes clients like this one, each in a process of its own: our own program, as `shaketable client NAME`. For a client
 // that is a program already: its own `make`.

@@ -1,5 +1,7 @@
 #pragma once
-// Lets a stopped child of ours go on when we are gone: a process beside us that waits for our end.
+// Lets a stopped child of ours go on when we are gone: a process beside us that waits for our end. PR_SET_PDEATHSIG
+// would not do: the kernel sends it when the thread that started the child ends, and a worker's thread ends with each
+// phase of the load.
 
 #include <sys/types.h>
 

@@ -42,7 +42,8 @@ std::vector<ScheduledFault> schedule_for(const Plan& plan, const RunSettings& se
 
 Result<void> check_schedule(const Plan& plan, const RunSettings& settings) {
   if (auto fits = check_replayed(plan, settings); !fits) return fits;
-  return check_client_processes(*find_client(plan.client.name), schedule_for(plan, settings));
+  return check_client_processes(*find_client(plan.client.name), static_cast<std::size_t>(plan.workload.workers),
+                                schedule_for(plan, settings));
 }
 
 std::string model_of(const Plan& plan, const std::vector<ScheduledFault>& schedule) {

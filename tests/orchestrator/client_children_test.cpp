@@ -8,7 +8,7 @@
 #include <csignal>
 #include <thread>
 
-#include "nemesis/faults.h"
+#include "nemesis/fault.h"
 #include "orchestrator/continue_guard.h"
 #include "tests/orchestrator/program.h"
 #include "workloads/clients/exec.h"
@@ -105,13 +105,24 @@ TEST_CASE("children: a stopped one goes on after the longest time whatever becom
   CHECK(comes_true([&] { return !is_stopped(child->pid()); }));
 }
 
-TEST_CASE("children: a client whose data is our memory is refused before the run") {
-  CHECK(check_client_processes(memory_client(), schedule_of("pause")));
-  const auto refused = check_client_processes(memory_client(), schedule_of("pause-client"));
+TEST_CASE("children: a client whose data is our memory and a worker that is not there are refused before the run") {
+  CHECK(check_client_processes(memory_client(), 3, schedule_of("pause")));
+  const auto refused = check_client_processes(memory_client(), 3, schedule_of("pause-client"));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ErrorKind::bad_input);
   CHECK(
       refused.error().message ==
       "pause-client needs workers that are processes of their own, and what the client memory keeps is this program's "
       "memory");
+
+  std::vector<ScheduledFault> schedule = schedule_of("pause-client");
+  schedule[0].options = Parameters(find_fault("pause-client")->info().parameters);
+  const auto why = [&](const std::string& target) {
+    schedule[0].options.set("target", std::vector<std::string>{target});
+    const auto can = check_client_processes(exec_client(), 3, schedule);
+    return can ? "" : can.error().message;
+  };
+  CHECK(why("worker 2").empty());
+  CHECK(why("all").empty());
+  CHECK(why("worker 3") == "pause-client: there is no worker 3: the load has 3 workers, counted from 0");
 }

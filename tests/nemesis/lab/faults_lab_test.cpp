@@ -108,6 +108,15 @@ TEST_CASE("freeze: silent or refused with the reason") {
   CHECK(work.beat(1) == "ok\n");
 }
 
+TEST_CASE("io: refused with the reason on nodes that see no cgroups") {
+  SKIP_WITHOUT_LAB();
+  Working work(LabCluster::get(), "io", {"n2"});
+  CHECK(eventually(
+      [&] { return work.log.last().notes.find("there is no cgroup v2 on this node") != std::string::npos; }, 20s));
+  CHECK_FALSE(work.log.last().actual_start);
+  CHECK(work.beat(1) == "ok\n");
+}
+
 TEST_CASE("fd: not one more file and files again") {
   SKIP_WITHOUT_LAB();
   Working work(LabCluster::get(), "fd", {"n2"});
