@@ -55,7 +55,7 @@ function(shaketable_test folder label)
   if(run_TOGETHER)
     add_test(NAME "${folder}" COMMAND ${name} --durations yes)
     # The longest first, so that the others run beside it.
-    set_tests_properties("${folder}" PROPERTIES LABELS ${label} TIMEOUT 1500 COST 1500)
+    set_tests_properties("${folder}" PROPERTIES LABELS ${label} TIMEOUT 2400 COST 1500)
   elseif(run_ALONE)
     catch_discover_tests(${name} TEST_PREFIX "${folder}: " PROPERTIES LABELS ${label} TIMEOUT 300 RUN_SERIAL TRUE)
   else()

@@ -45,8 +45,11 @@ class ChildWorkers final : public ClientWorkers {
     if (!pid) return infrastructure("it has no process now");
     auto guard = ContinueGuard::start(*pid, longest);
     if (!guard) return Failure(guard.error().in("nobody would let it go on"));
-    // The guard goes by the pid that it was given; if the worker has another process by now, nothing is lost.
     if (!processes_->signal(worker, SIGSTOP)) return infrastructure("its process has ended");
+    if (processes_->pid_of(worker) != pid) {
+      processes_->signal(worker, SIGCONT);  // the guard is for the process that there was before
+      return infrastructure("its process has been replaced just now");
+    }
     std::lock_guard lock(mutex_);
     guards_.emplace(worker, std::move(*guard));
     return {};

@@ -133,6 +133,7 @@ int kill_controllers(const std::vector<NodeSpec>& specs, const std::string& lab,
     double moved = 0;
     for (std::size_t i = 0; i < hands.size(); ++i) moved = std::max(moved, std::abs(clock_ahead_ms(hands.node(i))));
     seconds.push_back(took);
+    fmt::print(stderr, "round {}: {:.1f} s\n", round + 1, took);
     if (now != found || took > std::chrono::duration<double>(kAllowed).count()) ++late;
     if (now != found || moved > 500) {
       fmt::print("round {}, seed of its schedule {}: NOT clean, a clock is {:.0f} ms away\n", round + 1, number, moved);
