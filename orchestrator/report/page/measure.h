@@ -56,6 +56,7 @@ struct Stretch {
   Latencies ok;
   // Under an open load: how much later than due what began in it began; and of what succeeded in it, from due to ok.
   Latencies late, from_due;
+  std::int64_t all() const { return ended[kOk] + ended[kInfo] + ended[kFail]; }
 };
 
 // What happened after a fault was undone.
