@@ -17,6 +17,7 @@
 #include "history/text.h"
 #include "nemesis/nemesis.h"
 #include "orchestrator/client_children.h"
+#include "orchestrator/cluster_lock.h"
 #include "orchestrator/fault_recorder.h"
 #include "orchestrator/interpreter.h"
 #include "orchestrator/lab_hold.h"
@@ -156,6 +157,10 @@ class Run {
     cluster_ = std::make_unique<Cluster>(make_cluster(nodes));
     log::info("connecting to {} nodes", cluster_->size());
     if (const auto connected = cluster_->connect(); !connected) return connected;
+    // Before anything is healed: another's faults are not ours to undo.
+    auto lock = ClusterLock::take(*cluster_, lock_holder(run_name()), settings_.lock_wait, interrupts_.load());
+    if (!lock) return Failure(lock.error());
+    lock_ = std::move(*lock);
     system_ = std::make_unique<System>(plan_.system, *cluster_, plan_.cluster.managed, plan_.system_options);
     // Connections of its own: a long command of the system's must not delay the renewal of a lease.
     nemesis_cluster_ = std::make_unique<Cluster>(make_cluster(nodes));
@@ -391,6 +396,7 @@ class Run {
         log::warning("tearing {} down: {}", plan_.system.name, down.error().message);
     nemesis_.reset();  // its kept shells end before the connections do
     nemesis_cluster_.reset();
+    lock_.reset();
     cluster_.reset();
     if (settings_.keep)
       log::info(
@@ -440,6 +446,7 @@ class Run {
   std::unique_ptr<SteadyClock> clock_;  // its zero is the start of the run
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<Cluster> cluster_, nemesis_cluster_;
+  std::unique_ptr<ClusterLock> lock_;
   std::unique_ptr<System> system_;
   std::unique_ptr<Nemesis> nemesis_;
   std::unique_ptr<Interpreter> interpreter_;

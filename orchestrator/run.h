@@ -23,6 +23,7 @@ struct RunSettings {
   std::string repeat;                                   // the command that repeats this run
   std::optional<std::vector<ScheduledFault>> schedule;  // in place of the plan's
   std::string replay_of;                                // the run that the schedule comes from
+  Nanos lock_wait{0};                                   // for others to let go of the nodes
 };
 
 // Call on the main thread, before any other thread was started. Errors are for what kept the run from having a folder;

@@ -51,6 +51,11 @@ int command_line(int argc, char** argv) {
   run_app->add_flag("--keep", run.keep, "leave the system and the lab up afterwards");
   run_app->add_flag("--json", run.json, "print the result as one JSON object");
   run_app->add_option("--junit", run.junit, "write the verdicts as JUnit XML to this file");
+  run_app->add_option("--prometheus", run.prometheus, "write the run's figures to this file, as Prometheus reads them");
+  run_app->add_flag("--github", run.github,
+                    "annotations and a step summary for GitHub Actions (there it is so without this)");
+  run_app->add_option("--wait-for-lock", run.wait_for_lock, "wait so long for another run to let go of the nodes")
+      ->capture_default_str();
   run_app->callback([&] { code = run_command(run); });
 
   std::vector<std::string> validate_plans, validate_set;

@@ -27,7 +27,10 @@ struct RunOptions {
   bool dry_run = false;
   bool keep = false;  // leave nodes and lab as they are
   bool json = false;
-  std::string junit;  // file
+  std::string junit;       // file
+  std::string prometheus;  // file
+  bool github = false;     // annotations on stderr, and a summary where GITHUB_STEP_SUMMARY says
+  std::string wait_for_lock = "0s";
 };
 ExitCode run_command(const RunOptions& options);
 

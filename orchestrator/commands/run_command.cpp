@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <fstream>
 
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -11,6 +13,7 @@
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/commands/plan_choice.h"
 #include "orchestrator/replay.h"
+#include "orchestrator/report/ci.h"
 #include "orchestrator/run.h"
 #include "orchestrator/run_folder.h"
 
@@ -33,6 +36,30 @@ std::string repeat_command(const RunOptions& options, std::uint64_t seed) {
   if (!options.plan.nodes_file.empty()) command += " --nodes-file " + shell_quote(options.plan.nodes_file);
   if (!options.plan.directory.empty()) command += " --plan-directory " + shell_quote(options.plan.directory);
   return command;
+}
+
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe): nobody sets any
+  return value && *value;
+}
+
+// What cannot be written is told, and changes no verdict.
+void write_for_ci(const RunOptions& options, const Outcome& outcome) {
+  const auto write = [](const std::string& path, const std::string& text) {
+    if (path.empty()) return;
+    if (const auto written = write_file(path, text); !written) log::warning("{}", written.error().message);
+  };
+  write(options.junit, outcome_junit(outcome));
+  write(options.prometheus, prometheus_text(outcome));
+  if (!options.github && !is_set("GITHUB_ACTIONS")) return;
+  // On stderr, which Actions reads as well: stdout is data.
+  fmt::print(stderr, "{}", log::redact(github_annotations(outcome)));
+  if (!is_set("GITHUB_STEP_SUMMARY")) return;
+  const char* path = std::getenv("GITHUB_STEP_SUMMARY");  // NOLINT(concurrency-mt-unsafe)
+  std::ofstream summary(path, std::ios::app);             // steps before us may have written
+  summary << log::redact(github_summary(outcome));
+  summary.close();
+  if (!summary) log::warning("{} cannot be written", path);
 }
 
 }  // namespace
@@ -68,6 +95,11 @@ ExitCode run_command(const RunOptions& options) {
     fmt::print("{}", log::redact(*commands));
     return ExitCode::pass;
   }
+  const auto wait = parse_duration(options.wait_for_lock);
+  if (!wait)
+    return failed({ErrorKind::bad_input,
+                   fmt::format("--wait-for-lock {}: not a duration; write it like 30s or 10m", options.wait_for_lock)});
+  settings.lock_wait = *wait;
   settings.lab = options.plan.lab;
   settings.out = options.out;
   settings.keep = options.keep;
@@ -79,9 +111,7 @@ ExitCode run_command(const RunOptions& options) {
     log::info("seed {}; again: {}", seed, settings.repeat);
     return failed(outcome.error());
   }
-  if (!options.junit.empty())
-    if (const auto written = write_file(options.junit, outcome_junit(*outcome)); !written)
-      log::warning("{}", written.error().message);
+  write_for_ci(options, *outcome);
   fmt::print("{}", options.json ? to_json(outcome_json(*outcome)) + "\n" : outcome_text(*outcome));
   return outcome->code();
 }

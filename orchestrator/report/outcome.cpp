@@ -28,6 +28,11 @@ FaultCounts count_faults(const std::vector<FaultRecord>& faults) {
   for (const FaultRecord& fault : faults) {
     if (fault.actual_start_ns == kNotYet) continue;  // planned, but the run ended before
     ++counts.applied;
+    const Value* text = fault.parameters.kind() == Value::Kind::map ? fault.parameters.find("text") : nullptr;
+    counts.applied_ones.push_back({fault.id, fault.fault,
+                                   text && text->kind() == Value::Kind::string ? std::string(text->text()) : "",
+                                   fault.targets, fault.actual_start_ns, fault.actual_end_ns, proved(fault.proof),
+                                   fault.undo == UndoState::verified});
     if (fault.undo == UndoState::verified) ++counts.verified;
     if (proved(fault.proof))
       ++counts.proved;
@@ -58,35 +63,6 @@ Judgement recovery_judgement(const Value& recovery) {
   }
   judgement.verdict.details = recovery;
   return judgement;
-}
-
-std::string xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\n':
-        out += "&#10;";
-        break;
-      case '\t':
-        out += ' ';
-        break;
-      default:
-        if (static_cast<unsigned char>(c) >= 0x20) out += c;  // XML 1.0 has no other control characters, escaped or not
-    }
-  }
-  return out;
 }
 
 }  // namespace
@@ -266,59 +242,6 @@ Value outcome_json(const Outcome& outcome) {
     for (const char* key : {"checker", "operations", "seconds", "anomalies", "not", "also_not", "reason"})
       if (const Value* value = first.find(key)) entries.emplace_back(key, *value);
   return Value::map(std::move(entries));
-}
-
-std::string outcome_junit(const Outcome& outcome) {
-  std::size_t failures = 0, errors = 0;
-  std::string cases;
-  auto add = [&](std::string_view name, double seconds, std::string_view element, std::string_view message,
-                 std::string_view text) {
-    cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"", xml(outcome.plan), xml(name),
-                         seconds);
-    cases += element.empty() ? "/>\n"
-                             : fmt::format(">\n      <{0} message=\"{1}\">{2}</{0}>\n    </testcase>\n", element,
-                                           xml(message), xml(text));
-  };
-  for (const Judgement& judgement : outcome.judgements) {
-    const bool bad = judgement.verdict.valid == Validity::invalid, open = judgement.verdict.valid == Validity::unknown;
-    failures += bad;
-    errors += open;
-    add(judgement.verdict.checker, judgement.seconds,
-        bad    ? "failure"
-        : open ? "error"
-               : "",
-        judgement.verdict.reason, judgement_text(judgement));
-  }
-  if (!outcome.doubts.empty()) {
-    ++errors;
-    add("enough happened to judge", 0, "error", outcome.doubts.front(), outcome.doubts.front());
-  }
-  std::string unclean;
-  for (const auto& [node, why] : outcome.unclean_nodes) unclean += fmt::format("{}: {}\n", node, why);
-  errors += !unclean.empty();
-  add("nodes are clean", 0, unclean.empty() ? "" : "error", "nodes not proved clean", unclean);
-  if (!outcome.infrastructure.empty()) {
-    ++errors;
-    add("infrastructure", 0, "error", outcome.infrastructure, outcome.infrastructure);
-  }
-  const std::size_t tests = outcome.judgements.size() + 1 + !outcome.doubts.empty() + !outcome.infrastructure.empty();
-  std::string strayed;
-  for (const StrayClock& stray : outcome.clocks.strayed) strayed += stray_text(stray) + "\n";
-  std::string properties;
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"run", outcome.run},
-           {"seed", fmt::format("{}", outcome.seed)},
-           {"repeat", outcome.repeat},
-           {"unclean_nodes", unclean},
-           {"strayed_clocks", strayed},
-           {"faults", fmt::format("{} applied, {} proved, {} undone", outcome.faults.applied, outcome.faults.proved,
-                                  outcome.faults.verified)}})
-    properties += fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", name, xml(value));
-  return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" "
-      "errors=\"{}\" skipped=\"0\">\n"
-      "    <properties>\n{}    </properties>\n{}  </testsuite>\n</testsuites>\n",
-      xml(outcome.plan), tests, failures, errors, properties, cases);
 }
 
 Value checks_json(const std::vector<CheckPlan>& checks) {

@@ -25,8 +25,17 @@ inline constexpr const char* kMetaRepeat = "repeat";                  // the com
 inline constexpr const char* kMetaModel = "model";  // the system model that a verdict holds in, in words
 inline constexpr const char* kWhyInterrupted = "interrupted by a signal";
 
+struct FaultLine {
+  std::int64_t id = 0;
+  std::string fault, text;  // "partition", "n1 deaf to n2 n3"
+  std::vector<std::string> targets;
+  std::int64_t start_ns = 0, end_ns = kNotYet;  // actual
+  bool proved = false, verified = false;
+};
+
 struct FaultCounts {
   std::size_t applied = 0, proved = 0, verified = 0;
+  std::vector<FaultLine> applied_ones;
   std::vector<std::string> unproved;  // "partition 3 (halves): dropped nothing"
 };
 
@@ -38,7 +47,7 @@ struct Outcome {
   std::vector<Judgement> judgements;  // checkers', and "recovery" when faults were there to recover from
   FaultCounts faults;
   ClockReport clocks;
-  Figures figures;  // of the load; empty until somebody read the history
+  Figures figures;                                                 // of the load; empty until somebody read the history
   std::vector<std::pair<std::string, std::string>> unclean_nodes;  // name, why
   std::string infrastructure;                                      // empty: nothing failed
   std::vector<std::string> doubts;  // why a pass would say too little: each makes it `unknown`
@@ -54,7 +63,6 @@ Result<Outcome> read_outcome(const RunFile& file);
 
 std::string outcome_text(const Outcome& outcome);  // several lines, verdict first
 Value outcome_json(const Outcome& outcome);
-std::string outcome_junit(const Outcome& outcome);  // one case for each checker, and one for the nodes' cleanness
 
 // The checks of a plan as they stand in the file, and back. The JSON names only what differs from the defaults.
 Value checks_json(const std::vector<CheckPlan>& checks);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "history/text.h"
+#include "orchestrator/report/ci.h"
 #include "orchestrator/report/outcome.h"
 #include "tests/history/run_folder.h"
 

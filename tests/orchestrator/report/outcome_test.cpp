@@ -1,4 +1,5 @@
 #include "orchestrator/report/outcome.h"
+#include "orchestrator/report/ci.h"
 
 #include <catch2/catch.hpp>
 
