@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr Nanos kRenewEvery = 15s;
 constexpr Nanos kBetweenAttempts = 1s;
-constexpr int kHeld = 75, kNoFlock = 77;
+constexpr int kHeld = 75, kBusy = 76, kNoFlock = 77;
 
 // Descriptor 9 is the file, locked. One that was removed by its last holder while we waited is no lock any more.
 std::string locked(const std::string& file, const std::string& body) {
@@ -34,6 +34,12 @@ std::string locked(const std::string& file, const std::string& body) {
       "token= until= boot= holder=\n"
       "{{ read -r token; read -r until; read -r boot; read -r holder; }} <\"$f\"\n{2}",
       shell_quote(file), kNoFlock, body);
+}
+
+Command command(std::string script) {
+  Command command;
+  command.script = std::move(script);
+  return command;
 }
 
 struct Held {
@@ -102,12 +108,12 @@ ClusterLock::ClusterLock(const Cluster& cluster, std::string holder, std::string
     : cluster_(cluster), holder_(std::move(holder)), token_(std::move(token)) {}
 
 CommandOutcome ClusterLock::take_node(Node& node) const {
-  CommandOutcome said = node.run({.script = lock_script(kLockFile, token_, kLockLease, holder_)}).get();
+  CommandOutcome said = node.run(command(lock_script(kLockFile, token_, kLockLease, holder_))).get();
   if (said.state != CommandState::done || said.exit_code != kHeld) return said;
   const Held held = held_by(said.out);
   if (!is_dead_token(held.token)) return said;
   log::info("{}: the lock of {}, which is no more, is taken over", node.name(), held.holder);
-  return node.run({.script = lock_script(kLockFile, token_, kLockLease, holder_, held.token)}).get();
+  return node.run(command(lock_script(kLockFile, token_, kLockLease, holder_, held.token))).get();
 }
 
 // From the first node again each time, so that no lease of ours ends while we wait for another node.
@@ -121,18 +127,18 @@ Result<void> ClusterLock::take_all() {
       locked_.push_back(node);
       continue;
     }
-    if (said.state == CommandState::done && said.exit_code == kNoFlock) {
-      log::warning("{}: there is no flock(1) there, so nothing keeps another run from using it meanwhile",
-                   node->name());
-      continue;
-    }
     if (said.state == CommandState::done && said.exit_code == kHeld) {
       const Held held = held_by(said.out);
-      return infrastructure(fmt::format(
-          "{} is in use: {} holds it, for {} s more unless it goes on; wait for it with --wait-for-lock, or end it",
-          node->name(), held.holder, held.seconds));
+      return infrastructure(
+          fmt::format("node {} is in use: {} holds it, for {} s more unless it goes on; wait for it with "
+                      "--wait-for-lock, or end it",
+                      node->name(), held.holder, held.seconds));
     }
-    return infrastructure(fmt::format("{}: {} cannot be taken: {}", node->name(), kLockFile, said.describe()));
+    if (said.state != CommandState::done || said.exit_code == kBusy)
+      return infrastructure(fmt::format("node {}: {} cannot be taken: {}", node->name(), kLockFile, said.describe()));
+    // A full disk, or no flock: whatever else that means for the run, others will say it better.
+    log::warning("node {} cannot be locked ({}), so nothing keeps another run from using it meanwhile", node->name(),
+                 said.exit_code == kNoFlock ? "there is no flock(1)" : said.describe());
   }
   return {};
 }
@@ -158,7 +164,7 @@ void ClusterLock::renew_until(std::stop_token stop) {
   SteadyClock clock;
   while (clock.sleep_until(clock.now() + kRenewEvery, stop)) {
     const auto outcomes = cluster_.run(
-        locked_, [&](const Node&) { return Command{.script = lock_script(kLockFile, token_, kLockLease, holder_)}; });
+        locked_, [&](const Node&) { return command(lock_script(kLockFile, token_, kLockLease, holder_)); });
     for (std::size_t i = 0; i < outcomes.size(); ++i)
       if (!outcomes[i].succeeded())
         log::warning("{}: the cluster's lock was not renewed: {}", locked_[i]->name(),
@@ -169,8 +175,7 @@ void ClusterLock::renew_until(std::stop_token stop) {
 ClusterLock::~ClusterLock() {
   renewer_.request_stop();
   if (renewer_.joinable()) renewer_.join();
-  const auto outcomes = cluster_.run(
-      locked_, [&](const Node&) { return Command{.script = unlock_script(kLockFile, token_), .timeout = 10s}; });
+  const auto outcomes = cluster_.run(locked_, [&](const Node&) { return command(unlock_script(kLockFile, token_)); });
   for (std::size_t i = 0; i < outcomes.size(); ++i)
     if (!outcomes[i].succeeded())
       log::warning("{}: the cluster's lock was not let go: {}; its lease ends within {} s", locked_[i]->name(),

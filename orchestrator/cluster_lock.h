@@ -19,8 +19,8 @@ inline constexpr Nanos kLockLease = std::chrono::seconds(60);
 // A lock file on every node with a lease that a thread renews. A run whose controller died loses it to the next run
 // from the same machine, which sees that the process is gone, at once; to others when the lease is over, counted on the
 // node's own time since boot, which no fault sets (a bent tick bends it by a tenth at most); after a reboot nobody
-// holds it. Nodes without flock(1), which util-linux and busybox have, cannot be locked: that is logged as a warning,
-// once.
+// holds it. A node on which the file cannot be written, or that lacks flock(1), which util-linux and busybox have, is
+// not locked, and the log warns.
 class ClusterLock {
  public:
   // Takes the lock on every node, in the order of their names, so that of two runs one gets all of them. `holder` says

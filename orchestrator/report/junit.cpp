@@ -40,8 +40,8 @@ std::string xml(std::string_view text) {
 
 std::string outcome_junit(const Outcome& outcome) {
   std::size_t failures = 0, errors = 0;
-  double seconds = 0;
-  for (const Judgement& judgement : outcome.judgements) seconds += judgement.seconds;
+  double lasted = 0;
+  for (const Judgement& judgement : outcome.judgements) lasted += judgement.seconds;
   std::string cases;
   auto add = [&](std::string_view name, double seconds, std::string_view element, std::string_view message,
                  std::string_view text) {
@@ -99,7 +99,7 @@ std::string outcome_junit(const Outcome& outcome) {
       "errors=\"{3}\" time=\"{4:.3f}\">\n  <testsuite name=\"{0}\" tests=\"{1}\" failures=\"{2}\" errors=\"{3}\" "
       "skipped=\"0\" time=\"{4:.3f}\">\n"
       "    <properties>\n{5}    </properties>\n{6}  </testsuite>\n</testsuites>\n",
-      xml(outcome.plan), tests, failures, errors, seconds, properties, cases);
+      xml(outcome.plan), tests, failures, errors, lasted, properties, cases);
 }
 
 }  // namespace shaketable

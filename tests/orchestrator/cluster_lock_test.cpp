@@ -92,7 +92,8 @@ TEST_CASE("who finds a node held lets go of the others and names the holder") {
   REQUIRE_FALSE(lock);
   CHECK(lock.error().kind == ErrorKind::infrastructure);
   CHECK(lock.error().message ==
-        "n2 is in use: nightly-7 by ci@runner (process 12) holds it, for 42 s more unless it goes on; wait for it with "
+        "node n2 is in use: nightly-7 by ci@runner (process 12) holds it, for 42 s more unless it goes on; wait for it "
+        "with "
         "--wait-for-lock, or end it");
   CHECK(nodes[0]->scripts().back().find("rm -f") != std::string::npos);
   CHECK(nodes[2]->scripts().empty());

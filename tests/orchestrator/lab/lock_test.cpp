@@ -28,7 +28,7 @@ TEST_CASE("a cluster in use is refused with its holder named and a dead holder h
   const Said second = run_shaketable({"run", plan, "--lab", lab, "--out", scratch / "second"}, 120s);
   INFO(second.out << second.err);
   CHECK(second.exit_code == 4);
-  CHECK(second.err.find("n1 is in use: nightly by ") != std::string::npos);
+  CHECK(second.err.find("node n1 is in use: nightly by ") != std::string::npos);
   const Said done = first.wait(120s);
   INFO(done.out << done.err);
   CHECK(done.exit_code == 0);
@@ -66,5 +66,5 @@ TEST_CASE("a cluster in use is refused with its holder named and a dead holder h
       180s);
   INFO(waited.out << waited.err);
   CHECK(waited.exit_code == 0);
-  CHECK(waited.err.find("waiting: n1 is in use: dead by ci@gone (process 1)") != std::string::npos);
+  CHECK(waited.err.find("waiting: node n1 is in use: dead by ci@gone (process 1)") != std::string::npos);
 }
