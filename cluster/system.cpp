@@ -114,11 +114,41 @@ Result<SystemScripts> System::scripts(const std::string& node) const {
   const auto found = find_nodes({node});
   if (!found) return tl::unexpected(found.error());
   SystemScripts out;
-  for (const auto& [to, from] :
-       {std::pair{&out.pids, &spec_.pids}, {&out.start, &spec_.start}, {&out.data, &spec_.data}}) {
+  std::vector<std::pair<std::string*, const std::string*>> parts{
+      {&out.pids, &spec_.pids}, {&out.start, &spec_.start}, {&out.data, &spec_.data}};
+  if (managed_)
+    parts.insert(parts.end(), {{&out.member_remove, &spec_.member_remove},
+                               {&out.member_add, &spec_.member_add},
+                               {&out.members, &spec_.members}});
+  for (const auto& [to, from] : parts) {
     auto filled = fill(*found->front(), *from);
     if (!filled) return tl::unexpected(filled.error());
     *to = std::move(*filled);
+  }
+  if (!managed_) return out;
+  auto restored = restore_script(*found->front());
+  if (!restored) return tl::unexpected(restored.error());
+  out.restore = std::move(*restored);
+  return out;
+}
+
+// What set_up() made outside of the data.
+Result<std::string> System::restore_script(const Node& node) const {
+  auto run = fill(node, "{{run}}");
+  auto log = fill(node, spec_.log);
+  auto data = fill(node, spec_.data);
+  for (const auto* part : {&run, &log, &data})
+    if (!*part) return *part;
+  std::string out = fmt::format("mkdir -p {} || exit 1\n", shell_quote(*run));
+  if (!log->empty()) out += fmt::format("mkdir -p \"$(dirname -- {})\" || exit 1\n", shell_quote(*log));
+  if (!data->empty()) out += system_scripts::mark_data(spec_.name, *data);
+  for (const auto& [path_text, content_text] : spec_.files) {
+    auto path = fill(node, path_text);
+    auto content = fill(node, content_text);
+    if (!path) return path;
+    if (!content) return content;
+    out += fmt::format("mkdir -p -- \"$(dirname -- {0})\" && printf %s {1} >{0} || exit 1\n", shell_quote(*path),
+                       shell_quote(*content));
   }
   return out;
 }

@@ -39,7 +39,10 @@ struct ProcessId {
 
 // Empty: the system's file does not say.
 struct SystemScripts {
-  std::string pids, start, data;
+  std::string pids = {}, start = {}, data = {};
+  // Makes what `start` needs and a node's memory held: directories, files, our mark on the data.
+  std::string restore = {};
+  std::string member_remove = {}, member_add = {}, members = {};  // empty also where the system is not managed
 };
 
 // pause and resume: one thread at a time; all else, any thread. `managed` false (plan: manage: none): install,
@@ -101,6 +104,7 @@ class System {
   Result<void> run_part(const std::vector<Node*>& nodes, const Step& step, const std::string& part) const;
   Result<void> write_files(const std::vector<Node*>& nodes) const;
   Result<void> signal_processes(std::string_view what, const std::vector<ProcessId>& processes) const;
+  Result<std::string> restore_script(const Node& node) const;
   Result<std::string> prepare_script(const Node& node) const;
   Result<std::string> empty_script(const Node& node) const;
 

@@ -122,15 +122,25 @@ done
 exit 0
 )sh";
 
+std::string data_mark(const std::string& system) {
+  return "/var/lib/shaketable/data-of-" + system;
+}
+
 }  // namespace
 
 std::string install(const std::vector<std::string>& packages) {
   return fmt::format("packages={}{}", shell_quote(join(packages, " ")), kInstall);
 }
 
+std::string mark_data(const std::string& system, const std::string& data) {
+  return fmt::format(
+      "real=$(readlink -m -- {0}) && mkdir -p /var/lib/shaketable && {{ grep -qxF -- \"$real\" {1} 2>/dev/null || "
+      "printf '%s\\n' \"$real\" >>{1}; }} || exit 1\n",
+      shell_quote(data), shell_quote(data_mark(system)));
+}
+
 std::string empty_data(const std::string& system, const std::string& data) {
-  return fmt::format("data={}\nmark={}{}", shell_quote(data), shell_quote("/var/lib/shaketable/data-of-" + system),
-                     kEmptyData);
+  return fmt::format("data={}\nmark={}{}", shell_quote(data), shell_quote(data_mark(system)), kEmptyData);
 }
 
 std::string list_processes(const std::string& pids) {

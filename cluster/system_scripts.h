@@ -11,6 +11,8 @@ namespace shaketable::system_scripts {
 
 std::string install(const std::vector<std::string>& packages);
 
+// Says again that what is in `data` is ours, where the mark was lost with the node's memory.
+std::string mark_data(const std::string& system, const std::string& data);
 // Makes `data` an empty directory. Refuses where a link leads to a short path, and where there is content and no mark
 // of ours.
 std::string empty_data(const std::string& system, const std::string& data);

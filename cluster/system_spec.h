@@ -36,8 +36,13 @@ struct SystemSpec {
   std::string pids;       // prints the pids of its processes, one a line; nothing when it does not run
   std::string healthy;    // exit 0 if this node serves (asked on each node)
   std::string primaries;  // prints the NAMES of the nodes that are primary now, as this node sees it
-  std::string version;    // prints one line
-  std::string teardown;   // after the run
+  // Each asked on the node that is meant, by the other members' leave.
+  std::string member_remove;  // it is no member any more, and its process has ended
+  std::string member_add;     // it is a member again, with empty data; `start` follows. May come twice
+  std::string members;        // prints the NAMES of the members, one a line
+  std::string no_members;     // why it has none of the three: words, for who asks for them
+  std::string version;        // prints one line
+  std::string teardown;       // after the run
   Nanos start_timeout = std::chrono::seconds(60);
   std::vector<std::string> log_findings;  // regular expressions: panics, corruption
 };

@@ -154,14 +154,17 @@ Result<void> check_system(const SystemSpec& spec, const std::map<std::string, st
 
   const auto variables = node_variables(spec, options, {example_node(1), example_node(2), example_node(3)}, 0);
   if (!variables) return tl::unexpected(variables.error());
-  const std::array<std::pair<const char*, const std::string*>, 8> parts{{{"setup", &spec.setup},
-                                                                         {"start", &spec.start},
-                                                                         {"stop", &spec.stop},
-                                                                         {"pids", &spec.pids},
-                                                                         {"healthy", &spec.healthy},
-                                                                         {"primaries", &spec.primaries},
-                                                                         {"version", &spec.version},
-                                                                         {"teardown", &spec.teardown}}};
+  const std::array<std::pair<const char*, const std::string*>, 11> parts{{{"setup", &spec.setup},
+                                                                          {"start", &spec.start},
+                                                                          {"stop", &spec.stop},
+                                                                          {"pids", &spec.pids},
+                                                                          {"healthy", &spec.healthy},
+                                                                          {"primaries", &spec.primaries},
+                                                                          {"member_remove", &spec.member_remove},
+                                                                          {"member_add", &spec.member_add},
+                                                                          {"members", &spec.members},
+                                                                          {"version", &spec.version},
+                                                                          {"teardown", &spec.teardown}}};
   for (const auto& [key, text] : parts)
     if (auto filled = fill_template(*text, *variables); !filled) return tl::unexpected(filled.error().in(key));
   for (const auto& [path, content] : spec.files) {

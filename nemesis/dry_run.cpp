@@ -31,6 +31,7 @@ std::vector<PlannedCommand> planned_commands(const std::vector<NodeSpec>& nodes,
     return infrastructure("that is asked when the fault begins");
   };
   scene.system = options.system;
+  scene.power = &options.power;
   const auto on_all = [&](const std::string& purpose, const std::string& script) {
     for (const NodeSpec& node : nodes) out.push_back({node.name, purpose, script});
   };

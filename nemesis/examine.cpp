@@ -40,6 +40,7 @@ std::vector<FaultOnNode> ask(NodeFleet& fleet, const std::vector<std::size_t>& r
   Random random(1);
   const auto resolved = fault->resolve(on_all(choice), scene, random);
   if (!resolved) return all(Ability::cannot, resolved.error().message);
+  if ((*resolved)->power() != Power::untouched) return all(Ability::can, "");  // it is the lab's power, not the node's
   const ChangeSet* changes = (*resolved)->changes();
   if (!changes) return all(Ability::untold, "nobody can tell before it is tried");
   std::vector<FaultOnNode> out = all(Ability::can, "");
@@ -84,6 +85,7 @@ std::vector<NodeExamination> examine(const Cluster& cluster, const ExamineOption
   scene.longest = options.nemesis.longest_fault;
   scene.lease = options.nemesis.lease;
   scene.system = options.nemesis.system;
+  scene.power = &options.nemesis.power;
   scene.primaries = options.nemesis.primaries;
   for (std::size_t i = 0; i < cluster.size(); ++i) {
     out[i].node = cluster.node(i).name();

@@ -17,6 +17,7 @@
 #include "nemesis/fault_log.h"
 #include "nemesis/faults.h"
 #include "nemesis/fleet.h"
+#include "nemesis/power.h"
 
 namespace shaketable {
 
@@ -39,7 +40,15 @@ struct Scene {
   // thread; empty: nobody knows the system.
   std::function<Result<void>(Nanos bound, std::stop_token stop)> healthy;
   std::shared_ptr<ClientWorkers> clients;  // null: they are no processes of their own, or nobody knows them
+  const NodePower* power = nullptr;
   std::vector<std::string> names() const;
+};
+
+// What a fault does to the power of the nodes that it changes.
+enum class Power {
+  untouched,
+  cycled,  // gone and back when apply() returns
+  off      // back when undo() returns
 };
 
 // One fault, resolved. Used by one thread.
@@ -54,6 +63,8 @@ class ActiveFault {
   // What is changed and is no node, by name.
   virtual std::vector<std::string> beside() const { return {}; }
   virtual std::string text() const = 0;
+  // Not untouched: the memory of these nodes is lost, and with it the agent and whatever other faults did there.
+  virtual Power power() const { return Power::untouched; }
   virtual std::vector<PlannedCommand> planned_commands() const = 0;
   // What it will ask of its nodes; nullptr for a fault that is not made of changes of the agent's.
   virtual const ChangeSet* changes() const { return nullptr; }
@@ -80,6 +91,9 @@ class Fault {
   virtual bool cuts() const { return false; }
   // Whether it is something that nodes are asked to take.
   virtual bool of_nodes() const { return true; }
+  virtual bool needs_power() const { return false; }
+  // Whether it needs the system's own commands for its members.
+  virtual bool needs_members() const { return false; }
   // Whether these options make sense on these nodes; asked before the run. Errors are bad_input.
   virtual Result<void> check(const Parameters& options, const std::vector<std::string>& nodes) const = 0;
   // Chooses targets. Errors say why this fault cannot be applied here and now; nothing has changed then.

@@ -67,6 +67,7 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
         return tl::unexpected(healthy.error());
       return {};
     };
+  scene.power = &options_.power;
   Random random(scheduled.seed);
   const Fault* family = find_fault(scheduled.fault);
   if (!family) return refuse("there is no such fault");
@@ -114,13 +115,31 @@ void Nemesis::begin(const ScheduledFault& scheduled, const Clock& clock, Nanos s
   if (options_.keep_quorum && faulty * 2 >= fleet_.size())
     return refuse(fmt::format("{} of {} nodes would be faulty at once, and keep_quorum leaves a majority alone", faulty,
                               fleet_.size()));
+  const Power power = running->fault->power();
+  const std::vector<std::size_t> changed = running->fault->changed();
+  for (const auto& other : running_) {
+    if (power == Power::untouched && other->fault->power() != Power::off) continue;
+    for (const std::size_t node : other->fault->changed())
+      if (std::find(changed.begin(), changed.end(), node) != changed.end())
+        return refuse(
+            fmt::format("{} {} is in force on {}, and {}", other->report.fault, other->report.id, facts_[node].name,
+                        power == Power::untouched ? "the node is off" : "would be gone with the node's power"));
+  }
   log.record(report);  // before anything changes
+  if (power != Power::untouched) {
+    running->unwatched = std::make_unique<ClockWatch::Pause>(clock_watch_.get());
+    set_power(changed, false);
+  }
 
   auto applied = running->fault->apply(fleet_, clock, report);
   for (const NodeReport& at : report.nodes)
     if (at.applied_at && (!report.actual_start || *at.applied_at < *report.actual_start))
       report.actual_start = at.applied_at;
-  if (applied) applied = confirm_control_path(running->fault->changed());
+  if (applied && power == Power::cycled) {
+    set_power(changed, true);
+    running->unwatched.reset();
+  }
+  if (applied && power != Power::off) applied = confirm_control_path(changed);
   if (!applied) {
     add_note(report.notes, "undone at once: " + applied.error().message);
     log::warning("nemesis: {} {}: {}", report.fault, report.id, report.notes);
@@ -148,6 +167,8 @@ Result<void> Nemesis::end(Running& running, const Clock& clock, FaultLog& log) {
     log.record(report);
   }
   running.fault->undo(fleet_, clock, report);
+  if (running.fault->power() != Power::untouched) set_power(running.fault->changed(), true);
+  running.unwatched.reset();
   report.undone = worst(report.nodes);
   for (const NodeReport& at : report.nodes)
     if (at.undone_at && (!report.actual_end || *at.undone_at > *report.actual_end)) report.actual_end = at.undone_at;

@@ -10,10 +10,11 @@ const std::vector<const Fault*>& families() {
   static const Partition partition;
   static const std::vector<const Fault*> all = [] {
     std::vector<const Fault*> out{&partition};
-    for (const auto* family :
-         {&traffic_faults(), &network_faults(), &process_faults(), &clock_faults(), &resource_faults(), &disk_faults()})
+    for (const auto* family : {&traffic_faults(), &network_faults(), &process_faults(), &clock_faults(),
+                               &resource_faults(), &disk_faults(), &power_faults()})
       out.insert(out.end(), family->begin(), family->end());
     out.push_back(&pause_client_fault());
+    out.push_back(&remove_fault());
     out.push_back(&command_fault());
     return out;
   }();

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "nemesis/agent/rules.h"
+#include "nemesis/node_fault.h"
 #include "nemesis/running.h"
 
 namespace shaketable {
@@ -50,6 +51,8 @@ Result<PrepareReport> Nemesis::prepare(const std::vector<ScheduledFault>& schedu
     const Fault* fault = find_fault(scheduled.fault);
     if (!fault) return bad_input(fmt::format("there is no fault called \"{}\"", scheduled.fault));
     if (auto sensible = fault->check(scheduled.options, names); !sensible) return tl::unexpected(sensible.error());
+    if (fault->needs_power() && (!options_.power.why_not.empty() || !options_.power.cut))
+      return bad_input(fmt::format("{}: {}", scheduled.fault, no_power(&options_.power)));
     if (scheduled.lasts > options_.longest_fault)
       return bad_input(fmt::format("fault {} lasts {}, and none may last longer than {}", scheduled.id,
                                    format_duration(scheduled.lasts), format_duration(options_.longest_fault)));
@@ -130,6 +133,17 @@ void Nemesis::keep_leases(std::stop_token stop) {
     for (std::size_t i = 0; i < fleet_.size(); ++i) {
       // A node that is slow to answer is not asked twice; its lease may run out, as it should.
       if (renewing[i].valid() && renewing[i].wait_for(0s) != std::future_status::ready) continue;
+      bool off = false;
+      {
+        std::lock_guard lock(mutex_);
+        off = off_.contains(i);
+      }
+      if (off) {
+        // It has no agent now; the lease is that of its power.
+        if (const auto renewed = options_.power.renew(fleet_.spec(i).name, options_.lease); !renewed)
+          log::warning("nemesis: node {}: {}", fleet_.spec(i).name, renewed.error().message);
+        continue;
+      }
       renewing[i] = fleet_.post(i, [this, i](NodeSide& side) {
         const auto renewed = side.renew(options_.lease);
         if (renewed && renewed->empty()) return;
@@ -182,6 +196,15 @@ void Nemesis::publish() {
   }
   std::lock_guard lock(mutex_);
   active_ = join(parts);
+}
+
+void Nemesis::set_power(const std::vector<std::size_t>& nodes, bool on) {
+  std::lock_guard lock(mutex_);
+  for (const std::size_t node : nodes)
+    if (on)
+      off_.erase(node);
+    else
+      off_.insert(node);
 }
 
 std::string Nemesis::active() const {

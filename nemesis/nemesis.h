@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -43,6 +44,7 @@ struct NemesisOptions {
   // none waits.
   std::function<Result<Nanos>(Nanos bound, std::stop_token stop)> wait_healthy;
   Nanos recovery_wait = std::chrono::seconds(60);  // the bound
+  NodePower power;
   // Connections that confirm the control path after the first change; the cluster's own ones may be older than a cut.
   std::function<std::unique_ptr<Remote>(const NodeSpec&)> fresh_remote = make_ssh_remote;
   NodeSideFactory node_side = make_agent_node_side;
@@ -105,6 +107,7 @@ class Nemesis {
   std::optional<Nanos> wait_for_recovery(Nanos quiet, Clock& clock, FaultLog& log, std::stop_token stop);
   void keep_leases(std::stop_token stop);
   void publish();
+  void set_power(const std::vector<std::size_t>& nodes, bool on);
 
   const NemesisOptions options_;
   NodeFleet fleet_;
@@ -117,6 +120,7 @@ class Nemesis {
   std::optional<Error> unclean_;
   mutable std::mutex mutex_;
   std::string active_;                       // guarded by mutex_
+  std::set<std::size_t> off_;                // nodes without power; guarded by mutex_
   std::vector<std::string> keeper_remarks_;  // guarded by mutex_
   std::jthread keeper_;
   std::unique_ptr<ClockWatch> clock_watch_;

@@ -54,7 +54,12 @@ const std::vector<const Fault*>& disk_faults();      // truncate, bitflip, copy-
 const std::vector<const Fault*>& clock_faults();     // jump, skew-all, drift, strobe, leap, ntp-block
 const std::vector<const Fault*>& traffic_faults();   // delay, loss, duplicate, reorder, corrupt, rate
 const std::vector<const Fault*>& network_faults();   // dns, flaky, swizzle
+const std::vector<const Fault*>& power_faults();     // reboot, power-cut, lose-unsynced
+const Fault& remove_fault();
 const Fault& command_fault();
 const Fault& pause_client_fault();
+
+// Why there is no power to cut, and what would give it.
+std::string no_power(const NodePower* power);
 
 }  // namespace shaketable

@@ -13,6 +13,7 @@ struct Nemesis::Running {
   std::unique_ptr<ActiveFault> fault;
   FaultReport report;
   Nanos end{0};
+  std::unique_ptr<ClockWatch::Pause> unwatched;  // while nodes are off nobody asks them for their time
   bool fails = false;  // its targets fail in the sense of the system's model: a crash, not a delay
 };
 

@@ -1,15 +1,37 @@
 #include "orchestrator/catalogue.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
 #include "nemesis/fault.h"
 #include "nemesis/faults.h"
 #include "nemesis/system_model.h"
 #include "orchestrator/judge/judge.h"
+#include "orchestrator/lab_hold.h"
 #include "workloads/clients/registry.h"
 #include "workloads/workload.h"
 
 namespace shaketable {
+namespace {
+
+Result<void> possible(const Fault& fault, const ClusterPlan& cluster, const SystemSpec& system) {
+  const std::string& name = fault.info().name;
+  if (fault.needs_power())
+    if (const NodePower power = power_of(cluster, ""); !power.why_not.empty())
+      return bad_input(fmt::format("{}: {}", name, power.why_not));
+  if (!fault.needs_members()) return {};
+  if (system.member_remove.empty() || system.member_add.empty() || system.members.empty())
+    return bad_input(fmt::format("{}: {} has no members that its own commands could remove and add{}{}", name,
+                                 system.name, system.no_members.empty() ? "" : ": ", system.no_members));
+  if (!cluster.managed)
+    return bad_input(name +
+                     ": `manage: none` means that the system is not ours, and a member that is added again comes back "
+                     "with empty data");
+  return {};
+}
+
+}  // namespace
 
 const Catalogue& catalogue() {
   static const Catalogue all = [] {
@@ -30,7 +52,10 @@ const Catalogue& catalogue() {
           },
           {},
           [name = info.name](const SystemModel& model, const Parameters& options, std::size_t nodes, Nanos lasts,
-                             bool to_the_end) { return check_model(model, name, options, nodes, lasts, to_the_end); }};
+                             bool to_the_end) { return check_model(model, name, options, nodes, lasts, to_the_end); },
+          [fault = find_fault(info.name)](const ClusterPlan& cluster, const SystemSpec& system) {
+            return possible(*fault, cluster, system);
+          }};
     for (const CheckerInfo& info : checkers()) made.checkers[info.name] = {info.about, info.parameters, ""};
     return made;
   }();

@@ -82,4 +82,22 @@ std::vector<NodeSpec> planned_lab_nodes(const LabPlan& plan) {
   return nodes;
 }
 
+NodePower power_of(const ClusterPlan& cluster, const std::string& lab) {
+  NodePower power;
+  if (!cluster.lab) {
+    power.why_not = "these nodes are not of a lab, and nobody here has a hand on their power";
+  } else if (cluster.lab->kernel != "uml") {
+    power.why_not =
+        "the nodes of this lab share the machine's kernel, so none can be booted or lose its power alone; `cluster: "
+        "{lab: {kernel: uml}}` gives each its own";
+  } else {
+    power.cut = [lab](const std::string& node, Nanos lease, const std::string& start) {
+      return Lab::cut_power(lab, node, lease, start);
+    };
+    power.renew = [lab](const std::string& node, Nanos lease) { return Lab::renew_power_lease(lab, node, lease); };
+    power.boot = [lab](const std::string& node, Nanos timeout) { return Lab::boot(lab, node, timeout); };
+  }
+  return power;
+}
+
 }  // namespace shaketable

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "cluster/node_spec.h"
+#include "nemesis/power.h"
 #include "orchestrator/plan/plan.h"
 
 namespace shaketable {
@@ -36,5 +37,8 @@ class LabHold {
 
 // The nodes a lab of this plan would have, without one: for --dry-run.
 std::vector<NodeSpec> planned_lab_nodes(const LabPlan& plan);
+
+// The hand on the power of a plan's nodes, or why there is none. `lab`: the lab's name.
+NodePower power_of(const ClusterPlan& cluster, const std::string& lab);
 
 }  // namespace shaketable

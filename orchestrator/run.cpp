@@ -166,6 +166,7 @@ class Run {
     nemesis_cluster_ = std::make_unique<Cluster>(make_cluster(nodes));
     NemesisOptions nemesis = nemesis_options(plan_, run_name());
     nemesis.primaries = [this] { return system_->primaries(); };
+    nemesis.power = power_of(plan_.cluster, settings_.lab);
     nemesis.wait_healthy = [this](Nanos bound, std::stop_token stop) {
       return system_->wait_until_healthy(*clock_, bound, std::move(stop));
     };
@@ -535,6 +536,7 @@ Result<std::string> dry_run(const Plan& plan, const RunSettings& settings) {
   describe(out, system.planned_commands());
   NemesisOptions options = nemesis_options(plan, "dry-run");
   options.system = [&](const std::string& node) { return system.scripts(node); };
+  options.power = power_of(plan.cluster, settings.lab);
   describe(out, planned_commands(nodes, options, schedule_for(plan, settings)));
   return out;
 }

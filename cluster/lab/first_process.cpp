@@ -20,6 +20,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <system_error>
 #include <thread>
 
@@ -145,6 +146,7 @@ class FirstProcess {
     if (auto done = write_own_name(); !done) return done;
     if (auto done = hold_layer(); !done) return done;
     if (auto done = make_place(); !done) return done;
+    if (auto done = keep_program(); !done) return done;
     if (auto done = make_bridge(); !done) return done;
     if (auto done = start_nodes(); !done) return done;
     if (auto done = connect_nodes(); !done) return done;
@@ -183,6 +185,18 @@ class FirstProcess {
     else
       record_.limits.push_back("memory of the nodes is not bounded: " + cgroup.error().message);
     return write_record(directory_, record_);
+  }
+
+  // Where there is a kernel for each node, its first process is this program, also when it boots an hour from now and
+  // the file has been built anew, moved or removed.
+  Result<void> keep_program() const {
+    if (record_.kind != "uml") return {};
+    std::error_code error;
+    const std::string copy = guest_program(directory_);
+    std::filesystem::copy_file("/proc/self/exe", copy, error);
+    if (!error) std::filesystem::permissions(copy, std::filesystem::perms(0755), error);
+    if (error) return infrastructure(fmt::format("cannot copy this program to {}: {}", copy, error.message()));
+    return {};
   }
 
   // A shared lock for life: nobody removes a layer that is mounted.

@@ -65,6 +65,8 @@ class Guest {
     tree.own_kernel = true;
     tree.foreign_owners = record_.rootless;
     if (auto done = build_root_tree(tree); !done) return done;
+    // Out of reach once this is the root.
+    if (const Result<std::string> start = read_file(OffFiles(directory_, name_).start)) start_ = *start;
     const std::string root = tree.at + "/root";
     if (auto mounted = mount_at("cgroup2", root + "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
         !mounted)
@@ -82,6 +84,7 @@ class Guest {
   [[noreturn]] void stay() {
     pid_t sshd = start_sshd();
     say("up");
+    run_start();
     for (;;)
       if (wait(nullptr) == sshd) {
         std::this_thread::sleep_for(500ms);
@@ -90,6 +93,16 @@ class Guest {
   }
 
  private:
+  // What the node ran when its power was cut, if nobody is there to start it again.
+  void run_start() const {
+    if (start_.empty() || fork() != 0) return;
+    setsid();
+    const Descriptor log(open("/var/log/start.log", O_WRONLY | O_CREAT | O_APPEND, 0644));
+    for (const int output : {1, 2}) dup2(log.get(), output);
+    execl("/bin/sh", "sh", "-c", start_.c_str(), nullptr);
+    _exit(127);
+  }
+
   // The machine may have no /lib/modules, and the guest has none yet, so the first is loaded by its path.
   Result<void> load_overlay() {
     utsname kernel{};
@@ -129,7 +142,7 @@ class Guest {
   Record record_;
   std::string directory_;
   int index_;
-  std::string name_, release_;
+  std::string name_, release_, start_;
 };
 
 }  // namespace

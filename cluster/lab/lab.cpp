@@ -389,15 +389,48 @@ Result<void> Lab::install(const std::string& name, const std::vector<std::string
   return write_record(found->directory, found->record);
 }
 
-Result<void> Lab::cut_power(const std::string& name, const std::string& node) {
-  return signal_keeper(name, node, SIGUSR1);
+Result<void> Lab::cut_power(const std::string& name, const std::string& node, Nanos lease, const std::string& start) {
+  const Result<Found> found = find_running(name);
+  if (!found) return Failure(found.error());
+  if (auto known = signal_keeper(name, node, 0); !known) return known;
+  const OffFiles files(found->directory, node);
+  if (auto written = write_file(files.start, start); !written) return written;
+  if (auto written = files.write_lease(lease); !written) return written;
+  if (auto told = signal_keeper(name, node, SIGUSR1); !told) return told;
+  // The keeper takes the console away when the kernel is gone.
+  for (const auto end = std::chrono::steady_clock::now() + 10s; std::chrono::steady_clock::now() < end;) {
+    if (access(fmt::format("{}/{}.console", found->directory, node).c_str(), F_OK) != 0) return {};
+    std::this_thread::sleep_for(5ms);
+  }
+  return infrastructure(fmt::format("lab {}: the keeper of node {} does not cut its power", name, node));
+}
+
+Result<void> Lab::renew_power_lease(const std::string& name, const std::string& node, Nanos lease) {
+  const Result<Found> found = find_running(name);
+  if (!found) return Failure(found.error());
+  const OffFiles files(found->directory, node);
+  // Booted meanwhile: there is nothing to put off.
+  if (access(files.lease.c_str(), F_OK) != 0) return {};
+  return files.write_lease(lease);
+}
+
+std::vector<std::string> Lab::nodes_off(const std::string& name) {
+  std::vector<std::string> out;
+  const Result<Found> found = find_running(name);
+  if (!found) return out;
+  for (int i = 1; i <= found->record.nodes; ++i)
+    if (const std::string node = fmt::format("n{}", i);
+        access(OffFiles(found->directory, node).lease.c_str(), F_OK) == 0)
+      out.push_back(node);
+  return out;
 }
 
 Result<void> Lab::boot(const std::string& name, const std::string& node, Nanos timeout) {
-  if (auto told = signal_keeper(name, node, SIGUSR2); !told) return told;
-  // The lab's network is elsewhere, so the console is asked; the keeper empties it when a boot begins.
   const Result<Found> found = find_running(name);
   if (!found) return Failure(found.error());
+  unlink(OffFiles(found->directory, node).start.c_str());
+  if (auto told = signal_keeper(name, node, SIGUSR2); !told) return told;
+  // The lab's network is elsewhere, so the console is asked; the keeper makes a new one when a boot begins.
   const std::string console = fmt::format("{}/{}.console", found->directory, node);
   for (const auto end = std::chrono::steady_clock::now() + timeout; std::chrono::steady_clock::now() < end;) {
     std::this_thread::sleep_for(50ms);

@@ -61,8 +61,14 @@ class Lab {
   static Result<LabStatus> status(const std::string& name);
   static std::vector<std::string> names();  // labs that run, sorted
   // Only where nodes have kernels of their own. Cuts a node's power: what it had not synced is lost. Any thread.
-  static Result<void> cut_power(const std::string& name, const std::string& node);
-  // Boots a node whose power was cut, and waits until its sshd answers.
+  // With a lease above 0 the node's keeper boots it by itself when that has run out, whatever became of us, and the
+  // node then runs `start` (a script, may be empty) once its sshd is up. Returns when the kernel has ended.
+  static Result<void> cut_power(const std::string& name, const std::string& node, Nanos lease = Nanos(0),
+                                const std::string& start = "");
+  static Result<void> renew_power_lease(const std::string& name, const std::string& node, Nanos lease);
+  // Nodes whose power is cut.
+  static std::vector<std::string> nodes_off(const std::string& name);
+  // Boots a node whose power was cut, if its keeper has not, and waits until its sshd answers. Its `start` is not run.
   static Result<void> boot(const std::string& name, const std::string& node, Nanos timeout);
   // Puts packages into every node of a running lab; they are there at once. Nothing is started by their scripts.
   // Before enter_network(): apt-get needs the way to its mirrors.

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "cluster/lab/plumbing.h"
 #include "cluster/lab/record.h"
@@ -49,5 +50,19 @@ void keep_only(int one, int other);
 std::string node_address(int index);
 std::string node_address6(int index);
 std::string hosts_file(const Record& record);  // /etc/hosts for the nodes and beside the controller
+
+// A copy of this program: guests boot from it whatever becomes of the one that made the lab.
+std::string guest_program(const std::string& directory);
+
+// Files in the lab's directory about a node whose power is cut.
+struct OffFiles {
+  OffFiles(const std::string& directory, const std::string& node)
+      : lease(directory + "/" + node + ".off"), start(directory + "/" + node + ".start") {}
+  std::string lease;  // there while it is off: when it boots by itself, in nanoseconds of CLOCK_MONOTONIC; 0: never
+  std::string start;  // a script that the guest runs once when it boots
+
+  Result<void> write_lease(Nanos lasts) const;
+  bool is_over() const;
+};
 
 }  // namespace shaketable::lab

@@ -76,15 +76,18 @@ class Keeper {
     boot();
     for (;;) {
       const timespec tick{0, 100'000'000};
-      const int signal = sigtimedwait(&signals, nullptr, booting_ ? &tick : nullptr);
+      const int signal = sigtimedwait(&signals, nullptr, booting_ || guest_ == 0 ? &tick : nullptr);
       if (signal == SIGUSR1) cut_power();
       if (signal == SIGUSR2 && guest_ == 0) boot();
+      if (signal == SIGUSR2) unlink(OffFiles(directory_, name_).lease.c_str());
       int status = 0;
       if (guest_ != 0 && waitpid(guest_, &status, WNOHANG) == guest_) {
         guest_ = 0;
         if (booting_) failed("its kernel ended; the console's last lines:\n" + tail_of_file(console_path(), 8));
       }
       if (booting_) watch_boot();
+      // Who cut the power has not said that it is to stay away.
+      if (guest_ == 0 && !booting_ && OffFiles(directory_, name_).is_over()) boot();
     }
   }
 
@@ -99,6 +102,7 @@ class Keeper {
     booting_ = true;
     ++attempts_;
     boot_began_ = std::chrono::steady_clock::now();
+    unlink(OffFiles(directory_, name_).lease.c_str());
     unlink(console_path().c_str());
     // Opened here, in this mount namespace: in the guest's own nothing may be open for writing when it is locked.
     const Descriptor console(open(console_path().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
@@ -121,10 +125,12 @@ class Keeper {
   void cut_power() {
     booting_ = false;
     attempts_ = 0;
-    if (guest_ == 0) return;
-    kill(guest_, SIGKILL);
-    waitpid(guest_, nullptr, 0);
-    guest_ = 0;
+    if (guest_ != 0) {
+      kill(guest_, SIGKILL);
+      waitpid(guest_, nullptr, 0);
+      guest_ = 0;
+    }
+    unlink(console_path().c_str());
   }
 
   void failed(const std::string& why) {
@@ -155,11 +161,11 @@ class Keeper {
     }
     if (std::chrono::steady_clock::now() - boot_began_ < kBootPatience) return;
     const int attempts = attempts_;
+    const std::string last_lines = tail_of_file(console_path(), 8);
     cut_power();
     attempts_ = attempts;
     if (attempts_ < kBootAttempts) return boot();
-    failed(fmt::format("its kernel hung at boot {} times; the console's last lines: {}", attempts_,
-                       tail_of_file(console_path(), 8)));
+    failed(fmt::format("its kernel hung at boot {} times; the console's last lines: {}", attempts_, last_lines));
   }
 
   // Process 1 of the guest's pid namespace. UML itself must not be that: signals that should end it would be ignored.
@@ -198,8 +204,6 @@ class Keeper {
   }
 
   [[noreturn]] void exec_kernel() const {
-    char self[4096] = {};
-    if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) _exit(127);
     const std::uint64_t mebibytes = record_.memory_bytes >> 20;
     std::vector<std::string> words = {
         "linux.uml",
@@ -211,7 +215,7 @@ class Keeper {
         "ro",
         fmt::format("ubda={}", disk_path()),
         fmt::format("vec0:transport=raw,ifname=u{},mac=02:00:0a:4d:00:{:02x},depth=128", index_, index_),
-        fmt::format("init={}", self),
+        fmt::format("init={}", guest_program(directory_)),
         "con=null",
         "con0=fd:0,fd:1",
         "ssl=null",
@@ -244,7 +248,29 @@ class Keeper {
   std::chrono::steady_clock::time_point boot_began_;
 };
 
+std::int64_t monotonic_now() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
+
 }  // namespace
+
+std::string guest_program(const std::string& directory) {
+  return directory + "/guest";
+}
+
+Result<void> OffFiles::write_lease(Nanos lasts) const {
+  const std::string until = std::to_string(lasts > Nanos(0) ? monotonic_now() + lasts.count() : 0);
+  if (auto written = write_file(lease + ".new", until); !written) return written;
+  if (rename((lease + ".new").c_str(), lease.c_str()) != 0) return system_failure("cannot write " + lease);
+  return {};
+}
+
+bool OffFiles::is_over() const {
+  const Result<std::string> until = read_file(lease);
+  if (!until) return false;
+  const std::int64_t then = std::strtoll(until->c_str(), nullptr, 10);
+  return then > 0 && then < monotonic_now();
+}
 
 void run_uml_node(const Record& record, const std::string& directory, int index, const std::string& place, int report,
                   int go) {

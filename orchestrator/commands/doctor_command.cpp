@@ -11,6 +11,7 @@
 #include "nemesis/examine.h"
 #include "orchestrator/commands/commands.h"
 #include "orchestrator/commands/plan_choice.h"
+#include "orchestrator/lab_hold.h"
 
 namespace shaketable {
 namespace {
@@ -95,6 +96,7 @@ ExitCode doctor_command(const PlanChoice& choice, bool json) {
   ExamineOptions options;
   options.nemesis.lease = plan->safety.lease;
   options.nemesis.longest_fault = plan->safety.longest_fault;
+  options.nemesis.power = power_of(plan->cluster, choice.lab);
   options.nemesis.system = [&](const std::string& node) { return system.scripts(node); };
   options.nemesis.primaries = [&]() -> Result<std::vector<std::string>> { return system.primaries(); };
   options.system_runs = !plan->cluster.managed;

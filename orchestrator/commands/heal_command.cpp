@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cluster/lab/lab.h"
 #include "history/text.h"
 #include "nemesis/nemesis.h"
 #include "orchestrator/commands/commands.h"
@@ -26,6 +27,12 @@ ExitCode heal_command(const PlanChoice& choice, bool json) {
   if (!plan) return failed(plan.error());
   const auto nodes = nodes_of(*plan, choice);
   if (!nodes) return failed(nodes.error());
+  if (plan->cluster.lab)
+    for (const std::string& node : Lab::nodes_off(choice.lab)) {
+      log::info("{} is without power: it is booted", node);
+      if (const auto booted = Lab::boot(choice.lab, node, std::chrono::seconds(100)); !booted)
+        log::warning("{}", booted.error().message);
+    }
   const Cluster cluster = make_cluster(*nodes);
   bool unclean = false, unreachable = false;
   std::vector<Value> objects;

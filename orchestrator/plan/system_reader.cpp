@@ -176,6 +176,10 @@ std::optional<SystemSpec> read_system_text(std::string_view text, const std::str
                                                                    {"pids", &spec.pids},
                                                                    {"healthy", &spec.healthy},
                                                                    {"primaries", &spec.primaries},
+                                                                   {"member_remove", &spec.member_remove},
+                                                                   {"member_add", &spec.member_add},
+                                                                   {"members", &spec.members},
+                                                                   {"no_members", &spec.no_members},
                                                                    {"version", &spec.version},
                                                                    {"teardown", &spec.teardown}})
     fields.text(key, *script);

@@ -274,13 +274,14 @@ TEST_CASE("the catalogue describes what a plan can write") {
     CHECK(find_fault(info.name) != nullptr);
     CHECK_FALSE(info.about.empty());
   }
-  CHECK(names == std::vector<std::string>{"partition",    "delay",     "loss",     "duplicate", "reorder",
-                                          "corrupt",      "rate",      "dns",      "flaky",     "swizzle",
-                                          "pause",        "kill",      "stop",     "restart",   "rolling-restart",
-                                          "freeze",       "jump",      "skew-all", "drift",     "strobe",
-                                          "leap",         "ntp-block", "cpu",      "memory",    "io",
-                                          "disk-full",    "fd",        "truncate", "bitflip",   "copy-chunk",
-                                          "pause-client", "command"});
+  CHECK(names == std::vector<std::string>{"partition", "delay",     "loss",          "duplicate",    "reorder",
+                                          "corrupt",   "rate",      "dns",           "flaky",        "swizzle",
+                                          "pause",     "kill",      "stop",          "restart",      "rolling-restart",
+                                          "freeze",    "jump",      "skew-all",      "drift",        "strobe",
+                                          "leap",      "ntp-block", "cpu",           "memory",       "io",
+                                          "disk-full", "fd",        "truncate",      "bitflip",      "copy-chunk",
+                                          "reboot",    "power-cut", "lose-unsynced", "pause-client", "remove",
+                                          "command"});
   const FaultInfo& info = faults().front();
   CHECK(info.main_parameter == "shape");
   Parameters fallback(info.parameters);
