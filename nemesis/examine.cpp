@@ -1,11 +1,17 @@
 #include "nemesis/examine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
+#include <future>
 
 #include "nemesis/change_set.h"
 
 namespace shaketable {
 namespace {
+
+using namespace std::chrono_literals;
 
 // Ends by itself.
 constexpr const char* kStandIn = "sleep 10 </dev/null >/dev/null 2>&1 & echo $!";
@@ -28,6 +34,30 @@ Parameters on_all(const FaultChoice& choice) {
   return options;
 }
 
+// Where nobody has a hand on the power, a node could lose unsynced writes by a disk that drops them: it says whether it
+// has what that takes. We use neither, and say so.
+void add_other_ways(NodeFleet& fleet, const std::vector<std::size_t>& reached, std::vector<FaultOnNode>& answers) {
+  constexpr const char* kLook =
+      "if [ -d /sys/module/dm_flakey ] || modprobe -n -q dm-flakey 2>/dev/null; then echo dm-flakey; fi\n"
+      "if command -v lazyfs >/dev/null; then echo LazyFS; fi\n";
+  std::vector<std::future<CommandOutcome>> looked;
+  for (const std::size_t node : reached) {
+    Command command;
+    command.script = kLook;
+    command.timeout = 20s;
+    looked.push_back(fleet.cluster().node(node).run(std::move(command)));
+  }
+  for (std::size_t i = 0; i < reached.size(); ++i) {
+    const CommandOutcome outcome = looked[i].get();
+    std::string there = outcome.out;
+    while (!there.empty() && there.back() == '\n') there.pop_back();
+    std::replace(there.begin(), there.end(), '\n', ' ');
+    answers[i].why += !outcome.succeeded() ? "; whether the node has dm-flakey or LazyFS could not be looked at"
+                      : there.empty()      ? "; the node has neither dm-flakey nor LazyFS"
+                                           : fmt::format("; the node has {}, which shaketable does not use", there);
+  }
+}
+
 // For each of the reached nodes.
 std::vector<FaultOnNode> ask(NodeFleet& fleet, const std::vector<std::size_t>& reached, const Scene& scene,
                              const FaultChoice& choice, bool system_runs) {
@@ -39,7 +69,11 @@ std::vector<FaultOnNode> ask(NodeFleet& fleet, const std::vector<std::size_t>& r
   if (!fault->of_nodes()) return all(Ability::can, "");  // nothing is asked of them
   Random random(1);
   const auto resolved = fault->resolve(on_all(choice), scene, random);
-  if (!resolved) return all(Ability::cannot, resolved.error().message);
+  if (!resolved) {
+    std::vector<FaultOnNode> out = all(Ability::cannot, resolved.error().message);
+    if (choice.fault == "lose-unsynced") add_other_ways(fleet, reached, out);
+    return out;
+  }
   if ((*resolved)->power() != Power::untouched) return all(Ability::can, "");  // it is the lab's power, not the node's
   const ChangeSet* changes = (*resolved)->changes();
   if (!changes) return all(Ability::untold, "nobody can tell before it is tried");

@@ -30,6 +30,7 @@
 #include "cluster/lab/lab.h"
 #include "cluster/lab/network.h"
 #include "cluster/lab/processes.h"
+#include "cluster/lab/time_service.h"
 
 namespace shaketable::lab {
 namespace {
@@ -149,6 +150,8 @@ class FirstProcess {
     if (auto done = keep_program(); !done) return done;
     if (auto done = make_bridge(); !done) return done;
     if (auto done = start_nodes(); !done) return done;
+    if (record_.kind == "uml")
+      if (auto done = offer_time(); !done) return done;
     if (auto done = connect_nodes(); !done) return done;
     for (int i = 1; i <= record_.nodes; ++i)
       if (auto done = wait_for_sshd(nodes_[static_cast<std::size_t>(i - 1)], i, deadline_); !done)

@@ -21,12 +21,14 @@
 #include "cluster/lab/node_files.h"
 #include "cluster/lab/processes.h"
 #include "cluster/lab/root_tree.h"
+#include "cluster/lab/time_service.h"
 
 namespace shaketable::lab {
 namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Nanos kTimePatience = 3s;
 constexpr std::string_view kPlace = "/mnt";  // a directory that every Debian has; the guest's own tmpfs goes there
 
 Result<void> load_module(const std::string& path) {
@@ -76,6 +78,9 @@ class Guest {
     if (auto done = choose_legacy_iptables(root); !done) return done;
     if (auto done = offer_modules(root); !done) return done;
     if (auto done = set_up_network(); !done) return done;
+    // A node that is a little behind is a node all the same, and every run measures its clock.
+    if (auto told = take_time(kTimePatience); !told)
+      write_all(1, "the clock is not set: " + told.error().message + "\n");
     return enter_root_tree(tree);
   }
 

@@ -1,6 +1,7 @@
 // Faults of power and of membership, without nodes.
 #include <catch2/catch.hpp>
 
+#include "nemesis/examine.h"
 #include "tests/nemesis/nemesis_fixture.h"
 
 using namespace shaketable;
@@ -148,4 +149,23 @@ TEST_CASE("remove: a system that does not say how or is not ours keeps its membe
   REQUIRE(f.run({on_n2("remove")}).has_value());
   CHECK(f.log.of(1).notes.find("member_remove is not said by the system's file") != std::string::npos);
   CHECK(f.nodes.asked.empty());
+}
+
+TEST_CASE("doctor: a node that cannot lose unsynced writes says what it has for that") {
+  Fixture f;
+  f.scripted.nodes[0]->on("lazyfs", done("dm-flakey\nLazyFS\n"));
+  f.scripted.nodes[1]->on("lazyfs", done(""));
+  f.scripted.nodes[2]->on("lazyfs", not_started("no route to host"));
+  ExamineOptions options;
+  options.nemesis = f.options;
+  options.nemesis.power.why_not = "the nodes share a kernel";
+  FaultChoice choice;
+  choice.fault = "lose-unsynced";
+  choice.options = Parameters(find_fault(choice.fault)->info().parameters);
+  const auto found = examine(f.scripted.cluster, options, {choice});
+  const std::string why = "lose-unsynced: the nodes share a kernel; ";
+  CHECK(found.at(0).faults.at(0).why == why + "the node has dm-flakey LazyFS, which shaketable does not use");
+  CHECK(found.at(1).faults.at(0).why == why + "the node has neither dm-flakey nor LazyFS");
+  CHECK(found.at(2).faults.at(0).why == why + "whether the node has dm-flakey or LazyFS could not be looked at");
+  CHECK(found.at(1).faults.at(0).ability == Ability::cannot);
 }

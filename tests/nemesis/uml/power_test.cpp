@@ -1,6 +1,9 @@
 // Power on nodes with kernels of their own: what was synced is there afterwards, what was not is gone.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <ctime>
+
 #include "cluster/lab/lab.h"
 #include "tests/nemesis/lab/lab_cluster.h"
 
@@ -71,6 +74,21 @@ FaultReport stopped(AtWork& work) {
   return report;
 }
 
+// Seconds that the node's clock is off by at least: it was read between two moments of ours.
+double clock_is_off(LabCluster& lab, std::size_t node) {
+  const auto seconds = [] {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+  };
+  double off = 0;
+  for (int i = 0; i < 5; ++i) {
+    const double before = seconds(), there = std::stod(lab.run(node, "date +%s.%N")), after = seconds();
+    off = std::max({off, before - there, there - after});
+  }
+  return off;
+}
+
 constexpr const char* kWriteBoth =
     "mkdir -p /data/it && echo kept >/data/it/synced && sync /data/it/synced /data/it /data && "
     "echo lost >/data/it/unsynced";
@@ -120,6 +138,9 @@ TEST_CASE("uml power-cut: without a controller the node boots by itself and star
   CHECK(eventually([&] { return Lab::nodes_off(lab.name()).empty(); }, 60s));
   CHECK(eventually([&] { return fresh(lab, 2, "cat /data/starts") == "started\n"; }, 60s));
   CHECK(fresh(lab, 2, sleeper().pids) != "");
+  CHECK(eventually([&] { return lab.try_run(2, "true").succeeded(); }, 60s));
+  // It was told the time: by itself its kernel would be some tenths of a second behind.
+  CHECK(clock_is_off(lab, 2) < 0.1);
 }
 
 TEST_CASE("uml power-cut: other faults on the node are kept away and it from them") {
