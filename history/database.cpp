@@ -19,7 +19,8 @@ CREATE TABLE {0}.nodes(name TEXT PRIMARY KEY, address TEXT NOT NULL, about TEXT 
 CREATE TABLE {0}.operations(
   position INTEGER PRIMARY KEY, process INTEGER NOT NULL, worker INTEGER NOT NULL, node TEXT, f TEXT,
   value TEXT NOT NULL, invoked_ns INTEGER NOT NULL,
-  completed INTEGER, type TEXT, result TEXT, error TEXT, completed_ns INTEGER, checksum INTEGER NOT NULL) STRICT;
+  completed INTEGER, type TEXT, result TEXT, error TEXT, completed_ns INTEGER, checksum INTEGER NOT NULL,
+  due_ns INTEGER) STRICT;
 CREATE TABLE {0}.faults(
   id INTEGER PRIMARY KEY, fault TEXT NOT NULL, parameters TEXT NOT NULL, targets TEXT NOT NULL,
   intended_start_ns INTEGER, intended_end_ns INTEGER, actual_start_ns INTEGER, actual_end_ns INTEGER,
@@ -58,6 +59,13 @@ Failure sqlite_error(sqlite3* database, int code, const std::string& path) {
     default:
       return infrastructure(fmt::format("{}: {}", path, what));
   }
+}
+
+Result<std::int64_t> pragma(Database& database, std::string_view which) {
+  Result<Statement> statement = database.prepare(which);
+  if (!statement) return tl::unexpected(statement.error());
+  if (Result<bool> row = statement->step(); !row) return tl::unexpected(row.error());
+  return statement->integer(0);
 }
 
 }  // namespace
@@ -190,22 +198,36 @@ Result<void> create_schema(Database& database, std::string_view where) {
 }
 
 Result<void> check_schema(Database& database) {
-  std::int64_t found[2];
-  const char* const pragmas[2] = {"PRAGMA application_id", "PRAGMA user_version"};
-  for (int i = 0; i < 2; ++i) {
-    Result<Statement> statement = database.prepare(pragmas[i]);
-    if (!statement) return tl::unexpected(statement.error());
-    if (Result<bool> row = statement->step(); !row) return tl::unexpected(row.error());
-    found[i] = statement->integer(0);
-  }
-  if (found[0] != kApplicationId)
+  Result<std::int64_t> application = pragma(database, "PRAGMA application_id");
+  if (!application) return tl::unexpected(application.error());
+  Result<std::int64_t> schema = pragma(database, "PRAGMA user_version");
+  if (!schema) return tl::unexpected(schema.error());
+  if (*application != kApplicationId)
     return bad_input(fmt::format("{}: an SQLite database, but not a history of shaketable", database.path()));
-  if (found[1] > kSchemaVersion)
+  if (*schema > kSchemaVersion)
     return bad_input(
         fmt::format("{}: written by a newer shaketable (schema {}, this one reads up to {}): use the newer one",
-                    database.path(), found[1], kSchemaVersion));
-  if (found[1] < 1) return bad_input(fmt::format("{}: a history without a schema version", database.path()));
+                    database.path(), *schema, kSchemaVersion));
+  if (*schema < 1) return bad_input(fmt::format("{}: a history without a schema version", database.path()));
   return {};
+}
+
+Result<void> upgrade_schema(Database& database) {
+  Result<std::int64_t> schema = pragma(database, "PRAGMA user_version");
+  if (!schema) return tl::unexpected(schema.error());
+  if (*schema >= kSchemaVersion) return {};
+  return database.execute(
+      fmt::format("ALTER TABLE main.operations ADD COLUMN due_ns INTEGER; PRAGMA user_version={}", kSchemaVersion)
+          .c_str());
+}
+
+Result<std::string> operation_columns(Database& database) {
+  Result<std::int64_t> schema = pragma(database, "PRAGMA user_version");
+  if (!schema) return tl::unexpected(schema.error());
+  return fmt::format(
+      "position, process, worker, node, f, value, invoked_ns, completed, type, result, error, completed_ns, checksum, "
+      "{}",
+      *schema >= 2 ? "due_ns" : "NULL AS due_ns");
 }
 
 }  // namespace shaketable

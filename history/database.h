@@ -72,11 +72,15 @@ class Database {
   std::string path_;
 };
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;  // 2: operations.due_ns
 
 // An empty database becomes a history; `where` is "main" or "temp".
 Result<void> create_schema(Database& database, std::string_view where);
 // Errors are bad_input: not SQLite, not a history, of a newer schema.
 Result<void> check_schema(Database& database);
+// A history of an older schema becomes one of this. Inside a transaction of the caller's.
+Result<void> upgrade_schema(Database& database);
+// The columns of main.operations in the order of this schema, for a SELECT: NULL stands for those it does not have.
+Result<std::string> operation_columns(Database& database);
 
 }  // namespace shaketable

@@ -72,11 +72,13 @@ std::optional<InvokeView> invoke_view(RecordView record) {
   InvokeView view;
   if (payload.size() < sizeof view.fixed) return std::nullopt;
   std::memcpy(&view.fixed, payload.data(), sizeof view.fixed);
-  const std::size_t n = view.fixed.node_bytes, f = view.fixed.f_bytes, v = view.fixed.value_bytes;
-  if (payload.size() != sizeof view.fixed + n + f + v) return std::nullopt;
+  const std::size_t n = view.fixed.node_bytes, f = view.fixed.f_bytes, v = view.fixed.value_bytes,
+                    d = view.fixed.due_bytes;
+  if ((d != 0 && d != sizeof view.due_ns) || payload.size() != sizeof view.fixed + n + f + v + d) return std::nullopt;
   view.node = payload.substr(sizeof view.fixed, n);
   view.f = payload.substr(sizeof view.fixed + n, f);
   view.value = payload.substr(sizeof view.fixed + n + f, v);
+  if (d != 0) std::memcpy(&view.due_ns, payload.data() + sizeof view.fixed + n + f + v, d);
   return view;
 }
 

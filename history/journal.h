@@ -42,9 +42,9 @@ struct RecordHead {
   std::uint64_t checksum;  // of everything else, payload included
 };
 
-struct InvokePayload {  // followed by node, f and value (stored JSON)
+struct InvokePayload {  // followed by node, f and value (stored JSON) and, if there was one, the due time (8 bytes)
   std::int64_t process, worker;
-  std::uint32_t node_bytes, f_bytes, value_bytes, unused;
+  std::uint32_t node_bytes, f_bytes, value_bytes, due_bytes;  // due_bytes: 0 or 8
 };
 
 struct CompletePayload {  // followed by value and error (stored JSON)
@@ -65,6 +65,7 @@ struct RecordView {
 struct InvokeView {
   InvokePayload fixed;
   std::string_view node, f, value;
+  std::int64_t due_ns = -1;
 };
 struct CompleteView {
   CompletePayload fixed;

@@ -42,6 +42,9 @@ struct Operation {
   std::int64_t process = 0;
   Name f;
   OpType type = OpType::invoke;
+  // Of an invocation under open load: when it was to begin, whatever the system did; -1: nothing was fixed. What lies
+  // between it and time_ns is time the operation waited for a free client.
+  std::int64_t due_ns = -1;
 };
 
 }  // namespace shaketable

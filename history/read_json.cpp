@@ -66,7 +66,8 @@ class OperationReader {
     const char* at = parser_.position();
     bool taken = true;
     std::int64_t number = 0;
-    if ((field == Field::process || field == Field::time || field == Field::index) && parser_.take_integer(number)) {
+    if ((field == Field::process || field == Field::time || field == Field::due || field == Field::index) &&
+        parser_.take_integer(number)) {
       assembler_.set_integer(field, number);
     } else if ((field == Field::type || field == Field::f) && parser_.peek() == '"') {
       std::string_view name;

@@ -32,7 +32,7 @@ Field field_named(std::string_view name) {
     case 1:
       return name == "f" ? Field::f : Field::other;
     case 3:
-      return name == "key" ? Field::key : Field::other;
+      return name == "key" ? Field::key : name == "due" ? Field::due : Field::other;
     case 4:
       return name == "type" ? Field::type : name == "time" ? Field::time : Field::other;
     case 5:
@@ -53,7 +53,7 @@ void OperationAssembler::begin() {
   // Values were moved out, or are replaced: only what may be missing needs to go back to its beginning.
   if (!operation_.value.is_nil()) operation_.value = Value();
   if (!operation_.error.is_nil()) operation_.error = Value();
-  operation_.time_ns = -1;
+  operation_.time_ns = operation_.due_ns = -1;
   operation_.process = 0;
   operation_.f = Name();
   has_type_ = has_process_ = has_key_ = exact_value_ = exact_error_ = false;
@@ -153,6 +153,7 @@ bool OperationAssembler::set(Field field, Value value) {
         return true;
       }
       return refuse("a time in nanoseconds");
+    case Field::due:  // only ours have it; another tool's `due` may be anything
     case Field::index:
       if (value.is_integer()) set_integer(field, value.integer());
       return true;

@@ -14,7 +14,7 @@
 
 namespace shaketable {
 
-enum class Field : std::uint8_t { type, process, f, value, value_edn, time, error, error_edn, index, key, other };
+enum class Field : std::uint8_t { type, process, f, value, value_edn, time, due, error, error_edn, index, key, other };
 
 Field field_named(std::string_view name);
 
@@ -31,12 +31,14 @@ class OperationAssembler {
   // False where the field cannot have this content; expected() then says what it could have.
   bool set(Field field, Value value);
   bool set_name(Field field, std::string_view text);    // for type and f: a string or keyword
-  void set_integer(Field field, std::int64_t number) {  // for process, time and index
+  void set_integer(Field field, std::int64_t number) {  // for process, time, due and index
     if (field == Field::process) {
       operation_.process = number;
       has_process_ = true;
     } else if (field == Field::time) {
       operation_.time_ns = number < 0 ? -1 : number;
+    } else if (field == Field::due) {
+      operation_.due_ns = number < 0 ? -1 : number;
     } else if (field == Field::index) {
       index_ = number;
     }

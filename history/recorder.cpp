@@ -204,7 +204,7 @@ Recorder::Recorder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Recorder::~Recorder() = default;
 
 Result<OpHandle> Recorder::invoke(std::int64_t process, std::int64_t worker, std::string_view node, Name f,
-                                  const Value& value) {
+                                  const Value& value, std::int64_t due_ns) {
   thread_local std::string payload;
   const std::string_view name = f.text();
   InvokePayload fixed{process, worker, static_cast<std::uint32_t>(node.size()), static_cast<std::uint32_t>(name.size()),
@@ -215,6 +215,10 @@ Result<OpHandle> Recorder::invoke(std::int64_t process, std::int64_t worker, std
   const std::size_t before = payload.size();
   if (!append_stored(payload, value)) return bad_input("the value of an operation is nested too deep to be recorded");
   fixed.value_bytes = static_cast<std::uint32_t>(payload.size() - before);
+  if (due_ns >= 0) {
+    fixed.due_bytes = sizeof due_ns;
+    payload.append(reinterpret_cast<const char*>(&due_ns), sizeof due_ns);
+  }
   std::memcpy(payload.data(), &fixed, sizeof fixed);
   auto stamp = impl_->append(RecordKind::invoke, payload);
   if (!stamp) return tl::unexpected(stamp.error());

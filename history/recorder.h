@@ -51,8 +51,10 @@ class Recorder {
   ~Recorder();  // without finish(): everything is kept, and the run reads as interrupted
 
   // Position and time are taken together, under one lock: events are in the order of their times. `node`: who was
-  // asked, may be empty. Errors: the history can no longer be written; the request must then not be sent.
-  Result<OpHandle> invoke(std::int64_t process, std::int64_t worker, std::string_view node, Name f, const Value& value);
+  // asked, may be empty. `due_ns`: when it was to begin (Operation::due_ns), -1: nothing was fixed. Errors: the history
+  // can no longer be written; the request must then not be sent.
+  Result<OpHandle> invoke(std::int64_t process, std::int64_t worker, std::string_view node, Name f, const Value& value,
+                          std::int64_t due_ns = -1);
   // Once for each invocation, or never. Returns the time. A result too large for a segment is recorded as info.
   // Errors: could not be recorded; the operation then reads as never completed, which is sound.
   Result<std::int64_t> complete(const OpHandle& operation, OpType type, const Value& value, const Value& error = {});

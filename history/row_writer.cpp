@@ -18,12 +18,12 @@ std::uint64_t chain(std::uint64_t seed, std::string_view text) {
 }
 
 constexpr std::string_view kInsert =
-    "INSERT OR IGNORE INTO {}.operations VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)";
+    "INSERT OR IGNORE INTO {}.operations VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)";
 constexpr std::string_view kComplete =
     "UPDATE {}.operations SET completed=?1, type=?2, result=nullif(?3,value), error=?4, completed_ns=?5, "
     "checksum=checksum+?6 WHERE position=?7 AND completed IS NULL";
 constexpr std::string_view kFetch =
-    "INSERT OR IGNORE INTO temp.operations SELECT * FROM main.operations WHERE position=?1";
+    "INSERT OR IGNORE INTO temp.operations SELECT {} FROM main.operations WHERE position=?1";
 constexpr std::string_view kFault = "INSERT OR REPLACE INTO {}.faults VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)";
 constexpr std::string_view kNode = "INSERT OR REPLACE INTO {}.nodes VALUES(?1,?2,?3)";
 constexpr std::string_view kClockOffset = "INSERT INTO {}.clock_offsets VALUES(?1,?2,?3,?4)";
@@ -113,9 +113,10 @@ Result<UndoState> parse_undo_state(std::string_view text) {
 }
 
 std::int64_t invocation_checksum(std::int64_t position, std::int64_t time_ns, std::int64_t process, std::int64_t worker,
-                                 std::string_view node, std::string_view f, std::string_view value) {
-  const std::int64_t numbers[4] = {position, time_ns, process, worker};
-  const std::uint64_t hash = XXH3_64bits(numbers, sizeof numbers);
+                                 std::string_view node, std::string_view f, std::string_view value,
+                                 std::int64_t due_ns) {
+  const std::int64_t numbers[5] = {position, time_ns, process, worker, due_ns};
+  const std::uint64_t hash = XXH3_64bits(numbers, due_ns < 0 ? sizeof(std::int64_t) * 4 : sizeof numbers);
   return static_cast<std::uint32_t>(chain(chain(chain(hash, node), f), value));
 }
 
@@ -137,8 +138,10 @@ Result<RowWriter> RowWriter::create(Database& database, bool temporary) {
       {&writer.meta_, kMeta}};
   for (const auto& [statement, sql] : statements)
     if (auto made = add(*statement, database, sql, where); !made) return tl::unexpected(made.error());
-  if (temporary)
-    if (auto made = add(writer.fetch_, database, kFetch, where); !made) return tl::unexpected(made.error());
+  if (!temporary) return writer;
+  Result<std::string> columns = operation_columns(database);
+  if (!columns) return tl::unexpected(columns.error());
+  if (auto made = add(writer.fetch_, database, kFetch, *columns); !made) return tl::unexpected(made.error());
   return writer;
 }
 
@@ -244,7 +247,7 @@ Result<void> RowWriter::insert_rows() {
     const RecordHead& head = *row.invocation.head;
     const auto position = static_cast<std::int64_t>(head.position);
     std::int64_t checksum = invocation_checksum(position, head.time_ns, view->fixed.process, view->fixed.worker,
-                                                view->node, view->f, view->value);
+                                                view->node, view->f, view->value, view->due_ns);
     insert_.bind(1, position);
     insert_.bind(2, view->fixed.process);
     insert_.bind(3, view->fixed.worker);
@@ -272,6 +275,10 @@ Result<void> RowWriter::insert_rows() {
       checksum += completion_checksum(position, completed, row.completion.head->time_ns, type, end->value, end->error);
     }
     insert_.bind(13, checksum);
+    if (view->due_ns < 0)
+      insert_.bind_null(14);
+    else
+      insert_.bind(14, view->due_ns);
     Result<bool> done = insert_.step();
     insert_.reset();
     if (!done) return tl::unexpected(done.error());

@@ -16,9 +16,11 @@
 
 namespace shaketable {
 
-// Of the fields as they stand in a row; a row holds the sum of the two. 32 bits each.
+// Of the fields as they stand in a row; a row holds the sum of the two. 32 bits each. A due time below 0 is none, and
+// leaves the sum as it was before there were any (schema 1).
 std::int64_t invocation_checksum(std::int64_t position, std::int64_t time_ns, std::int64_t process, std::int64_t worker,
-                                 std::string_view node, std::string_view f, std::string_view value);
+                                 std::string_view node, std::string_view f, std::string_view value,
+                                 std::int64_t due_ns);
 std::int64_t completion_checksum(std::int64_t position, std::int64_t completed, std::int64_t time_ns,
                                  std::string_view type, std::string_view result, std::string_view error);
 

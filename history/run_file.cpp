@@ -112,6 +112,7 @@ Result<void> merge_into_file(const std::string& path, JournalFile& journal) {
   if (auto known = check_schema(*database); !known) return known;
   // The commit must be on the disk before the journal goes.
   if (auto begun = database->execute("PRAGMA synchronous=FULL; BEGIN IMMEDIATE"); !begun) return begun;
+  if (auto upgraded = upgrade_schema(*database); !upgraded) return upgraded;
   if (auto merged = merge_inside_transaction(*database, *copy); !merged) return merged;
   if (auto done = database->execute("COMMIT"); !done) return done;
   journal.remove();
@@ -148,6 +149,23 @@ class TemporaryCopy {
  private:
   explicit TemporaryCopy(std::string folder) : folder_(std::move(folder)) {}
   std::string folder_;
+};
+
+enum Column : int {  // of operation_columns()
+  kPosition,
+  kProcess,
+  kWorker,
+  kNode,
+  kF,
+  kValue,
+  kInvokedNs,
+  kCompleted,
+  kType,
+  kResult,
+  kError,
+  kCompletedNs,
+  kChecksum,
+  kDueNs
 };
 
 struct PendingCompletion {
@@ -187,13 +205,13 @@ class RunFile::Impl {
   }
 
   Result<void> read(OperationSink& sink) {
-    const char* columns =
-        "position, process, f, value, invoked_ns, completed, type, result, error, completed_ns, checksum, worker, node";
+    Result<std::string> columns = operation_columns(database_);
+    if (!columns) return tl::unexpected(columns.error());
     Result<Statement> rows = database_.prepare(
-        overlaid_ ? fmt::format("SELECT {0} FROM main.operations WHERE position NOT IN (SELECT position FROM "
-                                "temp.operations) UNION ALL SELECT {0} FROM temp.operations ORDER BY position",
-                                columns)
-                  : fmt::format("SELECT {} FROM main.operations ORDER BY position", columns));
+        overlaid_ ? fmt::format("SELECT {} FROM main.operations WHERE position NOT IN (SELECT position FROM "
+                                "temp.operations) UNION ALL SELECT * FROM temp.operations ORDER BY position",
+                                *columns)
+                  : fmt::format("SELECT {} FROM main.operations ORDER BY position", *columns));
     if (!rows) return tl::unexpected(rows.error());
     std::priority_queue<PendingCompletion, std::vector<PendingCompletion>, std::greater<>> open;
     std::uint64_t next = 0;
@@ -217,7 +235,7 @@ class RunFile::Impl {
       Result<bool> row = rows->step();
       if (!row) return tl::unexpected(row.error());
       if (!*row) break;
-      const auto position = static_cast<std::uint64_t>(rows->integer(0));
+      const auto position = static_cast<std::uint64_t>(rows->integer(kPosition));
       if (auto taken = deliver_completions_before(position); !taken) return taken;
       Operation invocation;
       std::optional<PendingCompletion> completion;
@@ -376,36 +394,41 @@ class RunFile::Impl {
                : fmt::format("SELECT * FROM main.{} ORDER BY time_ns", table);
   }
 
+  static std::int64_t due_of(const Statement& row) { return row.is_null(kDueNs) ? -1 : row.integer(kDueNs); }
+
   // The checksum first: what a damaged row says is of no interest.
   static bool is_whole(const Statement& row) {
-    const std::int64_t position = row.integer(0);
-    std::int64_t checksum = invocation_checksum(position, row.integer(4), row.integer(1), row.integer(11), row.text(12),
-                                                row.text(2), row.text(3));
-    if (!row.is_null(5))
-      checksum += completion_checksum(position, row.integer(5), row.integer(9), row.text(6),
-                                      row.is_null(7) ? row.text(3) : row.text(7), row.text(8));
-    return checksum == row.integer(10);
+    const std::int64_t position = row.integer(kPosition);
+    std::int64_t checksum =
+        invocation_checksum(position, row.integer(kInvokedNs), row.integer(kProcess), row.integer(kWorker),
+                            row.text(kNode), row.text(kF), row.text(kValue), due_of(row));
+    if (!row.is_null(kCompleted))
+      checksum += completion_checksum(position, row.integer(kCompleted), row.integer(kCompletedNs), row.text(kType),
+                                      row.is_null(kResult) ? row.text(kValue) : row.text(kResult), row.text(kError));
+    return checksum == row.integer(kChecksum);
   }
 
   Result<void> parse_row(Statement& row, std::unordered_map<std::string, Name>& functions, Operation& invocation,
                          std::optional<PendingCompletion>& completion) {
     if (!is_whole(row)) return bad_input("the file is damaged (it does not match its checksum)");
-    const std::string f(row.text(2));
+    const std::string f(row.text(kF));
     const auto known = functions.find(f);
     if (known == functions.end() && functions.size() == kMostFunctions)
       return bad_input(fmt::format("more than {} different functions", kMostFunctions));
     invocation.f = known == functions.end() ? (functions[f] = Name(f)) : known->second;
-    invocation.process = row.integer(1);
-    invocation.time_ns = row.integer(4);
-    Result<Value> value = parse_stored(row.text(3));
+    invocation.process = row.integer(kProcess);
+    invocation.time_ns = row.integer(kInvokedNs);
+    invocation.due_ns = due_of(row);
+    Result<Value> value = parse_stored(row.text(kValue));
     if (!value) return tl::unexpected(value.error());
     invocation.value = std::move(*value);
-    if (row.is_null(5)) return {};
-    const std::int64_t completed = row.integer(5);
-    if (completed <= row.integer(0)) return bad_input("the file is damaged (completed before it was invoked)");
-    const std::string_view type = row.text(6);
+    if (row.is_null(kCompleted)) return {};
+    const std::int64_t completed = row.integer(kCompleted);
+    if (completed <= row.integer(kPosition)) return bad_input("the file is damaged (completed before it was invoked)");
+    const std::string_view type = row.text(kType);
     Operation operation = invocation;
-    operation.time_ns = row.integer(9);
+    operation.time_ns = row.integer(kCompletedNs);
+    operation.due_ns = -1;
     if (type == "ok")
       operation.type = OpType::ok;
     else if (type == "fail")
@@ -414,13 +437,13 @@ class RunFile::Impl {
       operation.type = OpType::info;
     else
       return bad_input(fmt::format("the file is damaged (\"{}\" is not ok, fail or info)", type));
-    if (!row.is_null(7)) {
-      Result<Value> result = parse_stored(row.text(7));
+    if (!row.is_null(kResult)) {
+      Result<Value> result = parse_stored(row.text(kResult));
       if (!result) return tl::unexpected(result.error());
       operation.value = std::move(*result);
     }
-    if (!row.is_null(8)) {
-      Result<Value> error = parse_stored(row.text(8));
+    if (!row.is_null(kError)) {
+      Result<Value> error = parse_stored(row.text(kError));
       if (!error) return tl::unexpected(error.error());
       operation.error = std::move(*error);
     }

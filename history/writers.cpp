@@ -58,6 +58,7 @@ void HistoryWriter::write_edn(const Operation& operation) {
   const auto out = std::back_inserter(block_);
   fmt::format_to(out, "{{:index {}, ", index_);
   if (operation.time_ns >= 0) fmt::format_to(out, ":time {}, ", operation.time_ns);
+  if (operation.due_ns >= 0) fmt::format_to(out, ":due {}, ", operation.due_ns);
   fmt::format_to(out, ":type :{}, :process ", to_string(operation.type));
   if (operation.process == kNemesisProcess)
     block_ += ":nemesis";
@@ -78,6 +79,7 @@ void HistoryWriter::write_json(const Operation& operation) {
   const auto out = std::back_inserter(block_);
   fmt::format_to(out, "{{\"index\":{},", index_);
   if (operation.time_ns >= 0) fmt::format_to(out, "\"time\":{},", operation.time_ns);
+  if (operation.due_ns >= 0) fmt::format_to(out, "\"due\":{},", operation.due_ns);
   fmt::format_to(out, "\"type\":\"{}\",\"process\":", to_string(operation.type));
   if (operation.process == kNemesisProcess)
     block_ += "\"nemesis\"";

@@ -14,7 +14,8 @@
 namespace shaketable {
 
 // One operation a line, in the order of arrival, which `index` counts from 0. Memory: one block. One thread.
-// `time` is left out where it was not recorded, `error` where it is nil; the nemesis is :nemesis or "nemesis".
+// `time` and `due` are left out where they were not recorded, `error` where it is nil; the nemesis is :nemesis or
+// "nemesis".
 class HistoryWriter final : public OperationSink {
  public:
   // Formats: edn, json, jsonl. bad_input for the others, which cannot say what a history holds.

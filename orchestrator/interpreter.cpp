@@ -142,7 +142,7 @@ class Interpreter::Impl {
     const Invocation& invocation = task.invocation;
     std::optional<Error> problem = ensure_client(worker);
     const auto begun = recorder_.invoke(worker.process, static_cast<std::int64_t>(worker.number), worker.node,
-                                        invocation.f, invocation.value);
+                                        invocation.f, invocation.value, task.due.count());
     if (!begun) {
       end_operation(worker, invocation, OpType::fail, invocation.value);
       give_up(begun.error());

@@ -74,6 +74,18 @@ TEST_CASE("a history is written as JSON lines and as a JSON array") {
   CHECK(written({}, HistoryFormat::edn).empty());
 }
 
+TEST_CASE("the time an operation was due is written beside its time and read back") {
+  History history{{operation(OpType::invoke, 0, "read", Value(), 1500)}};
+  history.operations[0].due_ns = 1200;
+  CHECK(written(history, HistoryFormat::edn) ==
+        "{:index 0, :time 1500, :due 1200, :type :invoke, :process 0, :f :read, :value nil}\n");
+  CHECK(written(history, HistoryFormat::jsonl) ==
+        "{\"index\":0,\"time\":1500,\"due\":1200,\"type\":\"invoke\",\"process\":0,\"f\":\"read\",\"value\":null}\n");
+  // Another tool's word of that name may hold anything.
+  CHECK(read_back(R"({"type":"invoke","process":1,"due":"tomorrow"})", HistoryFormat::jsonl).operations.at(0).due_ns ==
+        -1);
+}
+
 TEST_CASE("formats that cannot hold a history are refused") {
   std::ostringstream out;
   const auto done = export_history(small_history(), HistoryFormat::awdit, out);
@@ -119,6 +131,7 @@ TEST_CASE("random histories read back equal from every format") {
       history.operations.push_back(operation(
           static_cast<OpType>(random.below(4)), process, random.pick(names), random_value(random),
           random.chance(0.2) ? -1 : random.between(0, INT64_MAX), random.chance(0.7) ? Value() : random_value(random)));
+      if (random.chance(0.3)) history.operations.back().due_ns = random.between(0, INT64_MAX);
     }
     for (const HistoryFormat format : {HistoryFormat::edn, HistoryFormat::jsonl, HistoryFormat::json}) {
       const std::string text = written(history, format);
@@ -130,6 +143,7 @@ TEST_CASE("random histories read back equal from every format") {
         REQUIRE(is.value == was.value);
         REQUIRE(is.error == was.error);
         REQUIRE(is.time_ns == was.time_ns);
+        REQUIRE(is.due_ns == was.due_ns);
         REQUIRE(is.process == was.process);
         REQUIRE(is.f == was.f);
         REQUIRE(is.type == was.type);

@@ -149,6 +149,18 @@ TEST_CASE("in an open load latency counts from when an operation was due, howeve
   CHECK(counters.latency.quantile(0.5) > std::chrono::milliseconds(100));
   CHECK(arrived->dropped == 0);
   CHECK(arrived->most_waiting >= 199);
+  // The history has both times of every operation: when it was due, and when a worker was free to begin it.
+  std::vector<std::int64_t> due;
+  Nanos latest{0};
+  for (const Operation& operation : bench.finish().operations) {
+    if (operation.type != OpType::invoke) continue;
+    due.push_back(operation.due_ns);
+    latest = std::max(latest, Nanos(operation.time_ns - operation.due_ns));
+  }
+  std::vector<std::int64_t> every_10_ms(300);
+  for (std::size_t i = 0; i < 300; ++i) every_10_ms[i] = Nanos(std::chrono::milliseconds(10) * i).count();
+  CHECK(due == every_10_ms);
+  CHECK(latest > std::chrono::milliseconds(1980));
 }
 
 TEST_CASE("the same seed gives the same history, another seed another") {
