@@ -1,8 +1,5 @@
 // Payloads that carry their own sum are written and read back: whoever shows one whose sum is wrong has spoiled it.
 
-#include <fmt/format.h>
-
-#include "base/checksum.h"
 #include "workloads/builtin.h"
 #include "workloads/final_reads.h"
 #include "workloads/keys.h"
@@ -10,14 +7,6 @@
 
 namespace shaketable {
 namespace {
-
-// Every byte that a protocol of texts might trip over, but none that JSON cannot carry.
-Value payload(Random& random, std::uint64_t bytes) {
-  std::string body;
-  body.reserve(bytes);
-  while (body.size() < bytes) body += static_cast<char>(random.between(0x20, 0x7e));
-  return fmt::format("{:08x}:{}", crc32(body), body);
-}
 
 Result<Workload> make(const Parameters& parameters, std::size_t /*workers*/) {
   auto keys = std::make_shared<KeyCount>();
@@ -31,7 +20,7 @@ Result<Workload> make(const Parameters& parameters, std::size_t /*workers*/) {
         return repeat([reads, bytes](Context& context) {
           static const Name read("read"), write("write");
           if (context.random.chance(reads)) return Invocation{read, Value()};
-          return Invocation{write, payload(context.random, bytes)};
+          return Invocation{write, checksummed_text(context.random, bytes)};
         });
       },
       keys, key_picker(parameters));

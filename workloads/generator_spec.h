@@ -17,15 +17,16 @@ namespace shaketable {
 // A value, drawn anew for each operation.
 struct ValueSpec {
   enum class Kind {
-    literal,   // `literal`
-    list,      // of `items`, drawn in order
-    map,       // `keys` to `items`, drawn in order
-    below,     // a number from 0 to high - 1, as `distribution` has it, and not the one called `except`
-    between,   // a number from low to high
-    next,      // the counter `name` goes on: low, low + 1, …
-    recent,    // one of the last `high` numbers of the counter, or nil if there were not so many
-    variable,  // what was drawn as `name`
-    one_of,    // one of `items`, evenly
+    literal,      // `literal`
+    list,         // of `items`, drawn in order
+    map,          // `keys` to `items`, drawn in order
+    below,        // a number from 0 to high - 1, as `distribution` has it, and not the one called `except`
+    between,      // a number from low to high
+    next,         // the counter `name` goes on: low, low + 1, …
+    recent,       // one of the last `high` numbers of the counter, or nil if there were not so many
+    variable,     // what was drawn as `name`
+    one_of,       // one of `items`, evenly
+    checksummed,  // a text of `high` bytes behind its sum (checksummed_text)
   };
   Kind kind = Kind::literal;
   Value literal;

@@ -1,8 +1,11 @@
 #include "workloads/keys.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
+#include "base/checksum.h"
 #include "workloads/specs.h"
 
 namespace shaketable {
@@ -73,6 +76,14 @@ Value sized_value(std::int64_t n, std::uint64_t bytes) {
   if (text.size() < bytes) text += ':';
   if (text.size() < bytes) text.append(bytes - text.size(), 'x');
   return text;
+}
+
+Value checksummed_text(Random& random, std::uint64_t bytes) {
+  // Every byte that a protocol of texts might trip over, but none that JSON cannot carry.
+  std::string body;
+  body.reserve(bytes);
+  while (body.size() < bytes) body += static_cast<char>(random.between(0x20, 0x7e));
+  return fmt::format("{:08x}:{}", crc32(body), body);
 }
 
 }  // namespace shaketable

@@ -38,4 +38,7 @@ KeyPicker key_picker(const Parameters& parameters);
 ParameterSpec value_bytes_parameter();
 Value sized_value(std::int64_t n, std::uint64_t bytes);
 
+// A random text of so many bytes behind its own CRC-32: "1c291ca3:…" (checkers/safety/checksum).
+Value checksummed_text(Random& random, std::uint64_t bytes);
+
 }  // namespace shaketable

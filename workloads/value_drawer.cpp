@@ -70,6 +70,8 @@ Value ValueDrawer::drawn(DrawScope& scope, Random& random) {
       return scope.named(spec_.name);
     case ValueSpec::Kind::one_of:
       return items_[random.below(items_.size())].draw(scope, random);
+    case ValueSpec::Kind::checksummed:
+      return checksummed_text(random, static_cast<std::uint64_t>(spec_.high));
   }
   return {};
 }

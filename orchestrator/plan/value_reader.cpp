@@ -8,7 +8,8 @@
 namespace shaketable {
 namespace {
 
-const std::vector<std::string> kDraws = {"below", "between", "next", "recent", "value-of", "one-of", "map"};
+const std::vector<std::string> kDraws = {"below",    "between", "next", "recent",
+                                         "value-of", "one-of",  "map",  "checksummed"};
 constexpr double kMost = 1e15;
 
 Value literal_of(const Yaml& node) {
@@ -88,6 +89,9 @@ class ValueReader {
         problems_.add(argument.place, fmt::format("one-of must be a list of values, not {}", describe(argument)));
       else
         for (const YamlPtr& item : argument.items) spec.items.push_back(read(*item));
+    } else if (draw->key == "checksummed") {
+      spec.kind = ValueSpec::Kind::checksummed;
+      spec.high = static_cast<std::int64_t>(to_size(argument, "checksummed", problems_, {0, 1 << 20}).value_or(0));
     } else {
       spec.kind = ValueSpec::Kind::map;
       if (argument.kind != YamlKind::map) {

@@ -187,6 +187,45 @@ TEST_CASE("the schedule of locks in YAML") {
          "", {worker});
 }
 
+TEST_CASE("the schedules of registers with payloads, names and blind writes in YAML") {
+  const std::string last = "{every-key: {f: read, value: [{value-of: key}, null]}}";
+  same("echo-checksum", {{"value_bytes", std::uint64_t{40}}},
+       "{per-key: {mix: [{f: read}, {f: write, value: {checksummed: 40}}]}, keys: 10, operations: 50}", last);
+  same("unique-name", {},
+       "per-key:\n"
+       "  mix: [{weight: 0.25, f: read}, {weight: 0.75, f: cas, value: [null, {next: user}]}]\n"
+       "keys: 3\n"
+       "operations: 12\n",
+       last);
+  same("lww", {{"reads", 0.2}, {"value_bytes", std::uint64_t{30}}},
+       "per-key:\n"
+       "  mix: [{weight: 0.2, f: read}, {weight: 0.8, f: write, value: {next: n, size: 30}}]\n"
+       "keys: 5\n"
+       "operations: 10\n",
+       last);
+}
+
+TEST_CASE("the schedules of leaders, growing numbers and predicates in YAML") {
+  same("leader", {}, "{f: leader}");
+  same("monotonic", {{"keys", std::int64_t{3}}, {"reads", 0.4}},
+       "mix: [{weight: 0.4, f: read, value: [0, 1, 2]}, {weight: 0.6, f: inc, value: {below: 3}}]",
+       "{limit: 5, of: {until-ok: {f: read, value: [0, 1, 2]}, pause: 200ms}}");
+  // The first two inserts of a key go to different tables, the others to either.
+  same("g2", {},
+       "flip-flop:\n"
+       "  - {f: insert, value: [{next: key, from: 0, as: key}, [{next: id}, null]]}\n"
+       "  - {f: insert, value: [{value-of: key}, [null, {next: id}]]}\n");
+  const std::string either =
+      "  - mix:\n"
+      "      - {f: insert, value: [{value-of: key}, [{next: id}, null]]}\n"
+      "      - {f: insert, value: [{value-of: key}, [null, {next: id}]]}\n";
+  same("g2", {{"inserts", std::int64_t{4}}},
+       "flip-flop:\n"
+       "  - {f: insert, value: [{next: key, from: 0, as: key}, [{next: id}, null]]}\n"
+       "  - {f: insert, value: [{value-of: key}, [null, {next: id}]]}\n" +
+           either + either);
+}
+
 TEST_CASE("the other combinators are read") {
   const auto keys = std::make_shared<KeyCount>();
   const GeneratorPtr generator = from_yaml(
@@ -197,6 +236,9 @@ TEST_CASE("the other combinators are read") {
       "  - {time-limit: 10ms, of: {process-limit: 4, of: {concurrency-limit: 1, of: {limit: 1, of: {f: g}}}}}\n"
       "  - {reserve: [{workers: 2, limit: 2, of: {f: h}}], rest: {limit: 1, of: {f: i}}}\n",
       keys);
+  // By hand, the workers asking in turn from 0: the flip-flop is over when it is the turn of its one `a` again, so a0
+  // b1, and once more a2 b3; c0 c1; of d and e the one without a wait is sooner, d2 e3; g0. Then workers 0 and 1 have
+  // `h` and the others `i`: h1 i2, nothing is left for worker 3, h0.
   std::string all;
   for (const std::string& line : drawn(*generator, 1, 100)) all += line.substr(0, 1);
   CHECK(all == "ababccdeghih");
@@ -228,9 +270,11 @@ TEST_CASE("what is wrong with a generator is said where it stands") {
             .starts_with("g:1:11: a generator is one thing: it is f already, so \"limit\" belongs into another"));
   CHECK(problems_of("{mix: [{weight: -1, f: read}]}").starts_with("g:1:17: weight must be at least 0, not -1"));
   CHECK(problems_of("{mix: []}").starts_with("g:1:7: mix must be a list of generators, not an empty list"));
-  CHECK(problems_of("{f: write, value: {belw: 3}}")
-            .starts_with("g:1:19: a drawn value must have one of below, between, next, recent, value-of, one-of or map;"
-                         " did you mean \"below\"?"));
+  CHECK(
+      problems_of("{f: write, value: {belw: 3}}")
+          .starts_with("g:1:19: a drawn value must have one of below, between, next, recent, value-of, one-of, map or "
+                       "checksummed;"
+                       " did you mean \"below\"?"));
   CHECK(problems_of("{f: write, value: {between: [5, 1]}}")
             .starts_with("g:1:29: between must go from low to high, not from 5 to 1"));
   CHECK(problems_of("{f: read, vlaue: 1}").starts_with("g:1:11: unknown key \"vlaue\""));
