@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "cluster/node.h"
 #include "cluster/system.h"
+#include "cluster/system_watch.h"
 #include "history/recorder.h"
 #include "history/text.h"
 #include "nemesis/nemesis.h"
@@ -23,10 +24,12 @@
 #include "orchestrator/lab_hold.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/replay.h"
+#include "orchestrator/report/findings.h"
 #include "orchestrator/report/judge_run.h"
 #include "orchestrator/report/verdict_text.h"
 #include "orchestrator/run_folder.h"
 #include "orchestrator/run_schedule.h"
+#include "orchestrator/watch_record.h"
 #include "workloads/clients/processes.h"
 #include "workloads/clients/registry.h"
 #include "workloads/generator_spec.h"
@@ -198,12 +201,20 @@ class Run {
       if (const auto installed = system_->install(); !installed) return installed;
       system_touched_ = true;
       if (const auto set_up = system_->set_up(); !set_up) return set_up;
+    }
+    if (plan_.findings.crashes != "off" || plan_.findings.logs != "off") {
+      watch_cluster_ = std::make_unique<Cluster>(make_cluster(nodes));  // a slow look must not delay anything
+      watch_ = std::make_unique<SystemWatch>(plan_.system, plan_.system_options, *watch_cluster_, *clock_);
+      watch_->look_before();
+    }
+    if (plan_.cluster.managed) {
       if (const auto started = system_->start_all(); !started) return started;
     }
     const auto healthy = system_->wait_until_healthy(*clock_, plan_.health_before, interrupts_.load());
     if (!healthy)
       return Failure(healthy.error().in(fmt::format("{} is not healthy before the first fault", plan_.system.name)));
     log::info("{} is healthy after {}", plan_.system.name, format_duration(*healthy));
+    if (watch_) watch_->start();
     if (const auto set = recorder_->set_meta(kMetaHealthyAt, std::to_string(clock_->now().count())); !set) return set;
     if (const auto made = make_interpreter(*client_info); !made) return made;
     if (const auto reached = look_through_clients(); !reached) return reached;
@@ -384,6 +395,7 @@ class Run {
 
   void wind_down() {
     if (interpreter_) interpreter_->close_clients();
+    keep_findings();
     if (!plan_.cluster.managed && make_client_ && started_ != Nanos(-1) && !settings_.keep) remove_data();
     if (system_ && system_touched_) {
       if (const auto version = system_->version(); version && recorder_)
@@ -405,6 +417,17 @@ class Run {
           plan_.cluster.lab ? fmt::format("; shaketable lab down --lab {} takes the lab down", settings_.lab) : "");
     else if (const auto released = lab_.release(); !released)
       log::warning("{}", released.error().message);
+  }
+
+  // Before the system is taken down: what then ends was asked to.
+  void keep_findings() {
+    if (!watch_) return;
+    const SystemWatchReport& seen = watch_->finish();
+    if (recorder_ && started_ != Nanos(-1))
+      if (const auto set = recorder_->set_meta(kMetaFindings, to_json(watch_record(seen, plan_.findings))); !set)
+        log::error("what was seen of crashes and in logs is not in the run's file: {}", set.error().message);
+    watch_.reset();
+    watch_cluster_.reset();
   }
 
   // On a cluster that is not ours, the run's keys go.
@@ -449,6 +472,8 @@ class Run {
   std::unique_ptr<Cluster> cluster_, nemesis_cluster_;
   std::unique_ptr<ClusterLock> lock_;
   std::unique_ptr<System> system_;
+  std::unique_ptr<Cluster> watch_cluster_;
+  std::unique_ptr<SystemWatch> watch_;
   std::unique_ptr<Nemesis> nemesis_;
   std::unique_ptr<Interpreter> interpreter_;
   std::vector<ScheduledFault> schedule_;

@@ -49,6 +49,7 @@ bool apply_nodes_file(YamlPtr& tree, const PlanOptions& options, Problems& probl
 
 void read_cluster(Fields& top, Reading& reading, Plan& plan);
 void read_system_choice(Fields& top, Reading& reading, Plan& plan);
+void read_findings(Fields& top, Plan& plan);
 void read_model(Fields& top, Plan& plan);  // before the faults, which it bounds
 void read_faults(Fields& top, Reading& reading, Plan& plan);
 void read_workload(Fields& top, Reading& reading, Plan& plan);

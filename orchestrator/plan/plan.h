@@ -89,6 +89,12 @@ struct SafetyPlan {
   bool keep_quorum = false;                       // a majority has no fault, whatever overlaps
 };
 
+// What becomes of processes that die unasked, core dumps and the like, and of lines in the system's logs that its file
+// names: "fail" (a violation), "note" (told), "off" (nobody looks).
+struct FindingsPlan {
+  std::string crashes = "fail", logs = "fail";
+};
+
 struct CheckPlan {
   std::string checker;  // "linearizable"
   Parameters options;
@@ -116,6 +122,7 @@ struct Plan {
       std::chrono::seconds(60);               // the cluster must be healthy within this before the load, else exit 4
   Nanos recovery = std::chrono::seconds(60);  // and within this after the faults, else a liveness finding
   std::vector<CheckPlan> checks;              // empty: what the workload says
+  FindingsPlan findings;
   Nanos check_timeout = std::chrono::seconds(60);
   std::uint64_t check_memory_bytes = 2ull << 30;
 };

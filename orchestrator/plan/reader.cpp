@@ -234,6 +234,7 @@ Result<Plan> parse_plan(std::string_view text, const std::string& path, const Ca
   read_model(top, plan);
   read_faults(top, reading, plan);
   read_check(top, reading, plan);
+  read_findings(top, plan);
   top.finish();
   if (!problems.empty()) return Failure(problems.error());
   plan.text = tree == written ? std::string(text) : changed_text(*tree, options);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "orchestrator/report/findings.h"
 #include "orchestrator/report/verdict_text.h"
 
 namespace shaketable {
@@ -122,7 +123,7 @@ std::string github_summary(const Outcome& outcome) {
   for (const Judgement& judgement : outcome.judgements)
     if (judgement.verdict.valid != Validity::valid)
       out += fmt::format("\n<details><summary>{}</summary>\n\n{}\n</details>\n", markdown(judgement.verdict.checker),
-                         block(judgement_text(judgement)));
+                         block(is_from_watch(judgement) ? findings_text(judgement) : judgement_text(judgement)));
   if (!outcome.repeat.empty()) out += fmt::format("\nAgain:\n\n{}", block(outcome.repeat));
   return out;
 }

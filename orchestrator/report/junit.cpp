@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "orchestrator/report/ci.h"
+#include "orchestrator/report/findings.h"
 #include "orchestrator/report/verdict_text.h"
 
 namespace shaketable {
@@ -59,7 +60,7 @@ std::string outcome_junit(const Outcome& outcome) {
         bad    ? "failure"
         : open ? "error"
                : "",
-        judgement.verdict.reason, judgement_text(judgement));
+        judgement.verdict.reason, is_from_watch(judgement) ? findings_text(judgement) : judgement_text(judgement));
   }
   if (!outcome.doubts.empty()) {
     ++errors;

@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "history/text.h"
+#include "orchestrator/report/findings.h"
 #include "orchestrator/report/verdict_text.h"
 
 namespace shaketable {
@@ -69,7 +70,7 @@ Judgement recovery_judgement(const Value& recovery) {
 
 Validity Outcome::validity() const {
   Validity validity = doubts.empty() ? Validity::valid : Validity::unknown;
-  if (judgements.empty()) validity = Validity::unknown;
+  if (std::all_of(judgements.begin(), judgements.end(), is_from_watch)) validity = Validity::unknown;
   for (const Judgement& judgement : judgements) validity = worst(validity, judgement.verdict.valid);
   return validity;
 }
@@ -118,6 +119,13 @@ Result<Outcome> read_outcome(const RunFile& file) {
       return bad_input(fmt::format("{}: meta {} is not a JSON object", file.path(), kMetaRecovery));
     outcome.judgements.push_back(recovery_judgement(*recovery));
   }
+  if (const auto text = file.meta(kMetaFindings)) {
+    const auto findings = parse_json(*text);
+    if (!findings) return Failure(findings.error().in(file.path()));
+    auto judgements = findings_judgements(*findings, *faults);
+    if (!judgements) return Failure(judgements.error().in(file.path()));
+    std::move(judgements->begin(), judgements->end(), std::back_inserter(outcome.judgements));
+  }
   if (outcome.faults.applied > 0 && outcome.faults.proved == 0)
     outcome.doubts.push_back("no fault was shown to bite, so the run says nothing about faults");
   for (const std::string& damage : file.damage()) outcome.notes.push_back("damaged: " + damage);
@@ -148,7 +156,7 @@ std::string outcome_text(const Outcome& outcome) {
                                                                                         : judgement.verdict.reason);
       continue;
     }
-    const std::string text = judgement_text(judgement);
+    const std::string text = is_from_watch(judgement) ? findings_text(judgement) : judgement_text(judgement);
     for (std::size_t start = 0; start < text.size();) {
       const std::size_t end = std::min(text.find('\n', start), text.size());
       out += fmt::format("  {}\n", text.substr(start, end - start));
@@ -211,7 +219,7 @@ Value outcome_json(const Outcome& outcome) {
   Value first;
   for (const Judgement& judgement : outcome.judgements) {
     checkers.push_back(judgement_json(judgement));
-    if (first.is_nil() && judgement.verdict.checker != "recovery") first = checkers.back();
+    if (first.is_nil() && judgement.verdict.checker != "recovery" && !is_from_watch(judgement)) first = checkers.back();
   }
   std::vector<std::pair<Value, Value>> unclean;
   for (const auto& [node, why] : outcome.unclean_nodes) unclean.emplace_back(node, why);
