@@ -221,8 +221,17 @@ TEST_CASE("a disk that is full stops the recording, and nothing recorded is lost
 }
 
 TEST_CASE("a journal that has gone astray is damage, and not an empty end") {
-  RunFolder folder;
-  kill_after(folder, std::chrono::milliseconds(20), small_ring());
+  RunFolder live, folder;
+  SteadyClock clock;
+  auto recorder = must(Recorder::create(live.path(), some_run(), clock, small_ring()));
+  must(recorder->invoke(0, 0, "n1", kWrite, Value(1)));
+  // A busy machine may take its time to commit the first event.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (recorder->counters().committed == 0) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  copy_run(live, folder);
   std::filesystem::remove(folder.journal());
   const RunFile run = must(open_run(folder.path()));
   REQUIRE(run.damage().size() == 1);
