@@ -55,7 +55,8 @@ TEST_CASE(
   std::ofstream(scratch / "kills.yaml") << plan(
       "time_limit: 14s\n"
       "faults:\n"
-      "  timeline:\n"
+      "  schedule: timeline\n"
+      "  events:\n"
       "    - {at: 2s, for: 3s, kill: {target: one}}\n"
       "    - {at: 8s, for: 2s, restart: {target: one}}\n");
   REQUIRE(run_shaketable({"lab", "up", "--lab", kLab, "--nodes", "3", "--packages", "etcd-server,etcd-client"}, 180s)
