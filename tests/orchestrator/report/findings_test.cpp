@@ -7,6 +7,7 @@
 #include <set>
 
 #include "nemesis/faults.h"
+#include "orchestrator/report/ci.h"
 #include "orchestrator/report/outcome.h"
 
 using namespace shaketable;
