@@ -79,6 +79,32 @@ TEST_CASE("a system that never came back has no time of recovery") {
   CHECK(m.recoveries[0].longest_gap_ns == 6000 * kMs);
 }
 
+TEST_CASE("under an open load it is measured how late operations began and how long they took from due") {
+  RunFolder folder;
+  ManualClock clock;
+  const auto recorder = must(Recorder::create(folder.path(), some_run(), clock));
+  // Due every 100 ms; each takes 110 ms, so each begins 10 ms later than the one before it did.
+  for (int i = 0; i < 20; ++i) {
+    const std::int64_t due = i * 100 * kMs;
+    const auto handle = must(recorder->invoke(0, 0, "n1", Name("read"), Value(), due));
+    clock.advance(std::chrono::milliseconds(110));
+    must(recorder->complete(handle, OpType::ok, Value(i)));
+  }
+  must(recorder->finish("done"));
+  const RunFile file = must(open_run(folder.path()));
+  const Measures m = must(measure(file, {}));
+  CHECK(m.open_load);
+  std::int64_t latest = 0, slowest = 0;
+  for (const Stretch& stretch : m.stretches) {
+    latest = std::max(latest, stretch.late.most);
+    slowest = std::max(slowest, stretch.from_due.most);
+  }
+  CHECK(latest == 190 * kMs);
+  CHECK(slowest == 300 * kMs);
+  CHECK(m.functions[0].by_outcome[kOk].most == 110 * kMs);
+  CHECK(page_of(file, {}).find("Intended against actual times") != std::string::npos);
+}
+
 Measures many(std::size_t count) {
   Measures m;
   m.functions = {{"read", 0, {}}, {"write", 0, {}}};
