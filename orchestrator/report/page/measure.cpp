@@ -11,15 +11,6 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::size_t kFunctionsMax = 1000;  // a history may have any; what is beyond is one function, "others"
 constexpr double kSteady = 0.8;
 
-// Files that were recorded before open loads kept due times have none.
-template <class Op>
-std::int64_t due_of(const Op& operation) {
-  if constexpr (requires { operation.due_ns; })
-    return operation.due_ns;
-  else
-    return -1;
-}
-
 // Pairs invocations with completions.
 class Collector final : public OperationSink {
  public:
@@ -31,7 +22,7 @@ class Collector final : public OperationSink {
     if (operation.type == OpType::invoke) {
       Call call;
       call.invoked_ns = operation.time_ns;
-      call.due_ns = due_of(operation);
+      call.due_ns = operation.due_ns;
       call.process = operation.process;
       call.position = position;
       call.function = number_of(operation.f);
