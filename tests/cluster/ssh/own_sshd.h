@@ -97,14 +97,17 @@ inline int free_port(UniqueFd* keep = nullptr) {
   return ntohs(address.sin_port);
 }
 
-// Every process below `pid`, children before grandchildren.
+// Every process below `pid`, children before grandchildren. One that ends meanwhile has none.
 inline std::vector<pid_t> descendants(pid_t pid) {
   std::vector<pid_t> found{pid};
-  for (std::size_t i = 0; i < found.size(); ++i)
-    for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(found[i]) + "/task")) {
-      std::ifstream children(task.path() / "children");
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    std::error_code ended;
+    for (fs::directory_iterator task("/proc/" + std::to_string(found[i]) + "/task", ended), end; !ended && task != end;
+         task.increment(ended)) {
+      std::ifstream children(task->path() / "children");
       for (pid_t child = 0; children >> child;) found.push_back(child);
     }
+  }
   found.erase(found.begin());
   return found;
 }

@@ -44,7 +44,7 @@ TEST_CASE("completion: commands and options and choices are offered where they m
   CHECK(contains(offered(completion, "lab up --k"), " --kernel "));
   CHECK(offered(completion, "lab up --kernel u") == " uml ");
   CHECK(contains(offered(completion, "list f"), " faults "));
-  CHECK(contains(offered(completion, "run configs/quick"), "configs/quickstart.yaml"));
+  CHECK(contains(offered(completion, "run " SHAKETABLE_SOURCE_DIR "/configs/quick"), "configs/quickstart.yaml"));
   const Said zsh = run_shaketable({"completion", "zsh"});
   CHECK(zsh.out.starts_with("#compdef shaketable\n"));
   CHECK(run_shaketable({"completion", "tcsh"}).exit_code == 3);
