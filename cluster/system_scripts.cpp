@@ -15,7 +15,10 @@ namespace {
 constexpr std::string_view kInstall = R"sh(
 missing=
 for p in $packages; do
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
+  # "name=version" as apt-get has it; apt-get refuses to put an older one in the place of a newer.
+  format='${db:Status-Status}' want=installed
+  case $p in *=*) format="$format=\${Version}" want=installed=${p#*=} ;; esac
+  [ "$(dpkg-query -W -f "$format" "${p%%=*}" 2>/dev/null)" = "$want" ] || missing="$missing $p"
 done
 [ -z "$missing" ] && exit 0
 if ! command -v apt-get >/dev/null; then

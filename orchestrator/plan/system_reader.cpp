@@ -203,7 +203,7 @@ void read_system_choice(Fields& top, Reading& reading, Plan& plan) {
     return;
   }
   const NamedMap named =
-      named_map(*entry, "the name of a system, a path ending in .yaml, or a map with name and options", problems);
+      named_map(*entry, "the name of a system, a path ending in .yaml, or a map with name, options and versions", problems);
   if (named.name.empty()) return;
 
   const bool is_path =
@@ -259,6 +259,20 @@ void read_system_choice(Fields& top, Reading& reading, Plan& plan) {
       } else if (auto value = to_text(*option.value, option.key, problems)) {
         plan.system_options[option.key] = std::move(*value);
       }
+    }
+  }
+  if (const Yaml* versions = fields.find("versions")) {
+    if (versions->kind != YamlKind::map)
+      problems.add(versions->place,
+                   fmt::format("versions must be a map of packages to versions, not {}", describe(*versions)));
+    for (const YamlEntry& version : versions->entries) {
+      auto& packages = plan.system.packages;
+      const auto package = std::find(packages.begin(), packages.end(), version.key);
+      if (package == packages.end())
+        problems.add(version.place, fmt::format("{} is not made of a package \"{}\"{}", plan.system.name, version.key,
+                                                packages.empty() ? "; it has none" : "; it has " + join(packages)));
+      else if (auto value = to_text(*version.value, version.key, problems))
+        *package += "=" + *value;
     }
   }
   fields.finish();

@@ -313,6 +313,15 @@ TEST_CASE("a system is found by name beside the plan or in a config directory, o
         "                               ^");
 }
 
+TEST_CASE("plan: a version stands with its package and belongs to one that the system has") {
+  const Plan plan = plan_of("system: {name: etcd, versions: {etcd-server: 3.4.23-4}}\nworkload: register\n");
+  CHECK(plan.system.packages == std::vector<std::string>{"etcd-server=3.4.23-4", "etcd-client"});
+  CHECK(complaint("system: {name: etcd, versions: {etcd: 3.4.23-4}}\nworkload: register\n")
+            .starts_with("plan.yaml:1:33: etcd is not made of a package \"etcd\"; it has etcd-server, etcd-client\n"));
+  CHECK(complaint("system: {name: etcd, versions: 3.4}\nworkload: register\n")
+            .find("versions must be a map of packages to versions") != std::string::npos);
+}
+
 TEST_CASE("what is wrong in the system's file is told with that file's name") {
   const Scratch scratch;
   PlanOptions options;
