@@ -202,8 +202,8 @@ void read_system_choice(Fields& top, Reading& reading, Plan& plan) {
     problems.add(top.place(), "a plan needs \"system\": the system under test, such as etcd");
     return;
   }
-  const NamedMap named =
-      named_map(*entry, "the name of a system, a path ending in .yaml, or a map with name, options and versions", problems);
+  const NamedMap named = named_map(
+      *entry, "the name of a system, a path ending in .yaml, or a map with name, options, versions", problems);
   if (named.name.empty()) return;
 
   const bool is_path =
