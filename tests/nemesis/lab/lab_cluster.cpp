@@ -96,9 +96,16 @@ std::vector<std::string> LabCluster::names() const {
 }
 
 CommandOutcome LabCluster::try_run(std::size_t node, const std::string& script) {
-  Command command;
-  command.script = script;
-  return hands_->node(node).run(std::move(command)).get();
+  // A node that was rebooted meanwhile has reset the connection, which shows when it is used; what was not started is
+  // asked for again.
+  for (int attempt = 1;; ++attempt) {
+    Command command;
+    command.script = script;
+    CommandOutcome outcome = hands_->node(node).run(std::move(command)).get();
+    const bool lost =
+        outcome.state == CommandState::not_started && outcome.why.find("the connection was lost") != std::string::npos;
+    if (!lost || attempt == 3) return outcome;
+  }
 }
 
 std::string LabCluster::run(std::size_t node, const std::string& script) {

@@ -88,8 +88,4 @@ inline void put_right(LabCluster& lab, std::size_t node) {
   CHECK(all_clean(nemesis.heal_all()));
 }
 
-inline void put_all_right(LabCluster& lab) {
-  for (std::size_t node = 0; node < lab.specs().size(); ++node) put_right(lab, node);
-}
-
 }  // namespace shaketable::testing

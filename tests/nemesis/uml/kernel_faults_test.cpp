@@ -12,7 +12,6 @@
 #include <functional>
 #include <thread>
 
-#include "tests/nemesis/uml/clocks.h"
 #include "tests/nemesis/uml/shaken.h"
 
 using namespace shaketable;
@@ -30,7 +29,6 @@ constexpr double kNear = 900;
 
 TEST_CASE("uml jump: an hour back on its node and on no other and put right to within 20 ms") {
   SKIP_WITHOUT_LAB();
-  put_all_right(LabCluster::with_own_kernels());
   Shaken shaken("jump", {"n2"}, {{"by", Nanos(1h)}, {"way", std::string("back")}});
   CHECK(std::abs(shaken.ahead(1) + kHour) < kNear);
   CHECK(std::abs(shaken.ahead(0)) < kNear);
@@ -71,7 +69,6 @@ TEST_CASE("uml clock: a second fault on top of one is refused and the clock is r
 
 TEST_CASE("uml skew-all: every node has another time") {
   SKIP_WITHOUT_LAB();
-  put_all_right(LabCluster::with_own_kernels());
   Shaken shaken("skew-all", {"all"}, {{"most", Nanos(60s)}});
   std::vector<double> ahead = {shaken.ahead(0), shaken.ahead(1), shaken.ahead(2)};
   std::sort(ahead.begin(), ahead.end());
@@ -84,7 +81,6 @@ TEST_CASE("uml skew-all: every node has another time") {
 
 TEST_CASE("uml drift: the clock runs away and stands where it should afterwards") {
   SKIP_WITHOUT_LAB();
-  put_all_right(LabCluster::with_own_kernels());
   Shaken shaken("drift", {"n1"}, {{"ppm", std::int64_t{80000}}});
   std::this_thread::sleep_for(20s);
   CHECK(shaken.ahead(0) > 1200);
