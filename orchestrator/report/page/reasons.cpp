@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "checkers/isolation/isolation.h"
 #include "history/text.h"
+#include "orchestrator/report/findings.h"
 #include "orchestrator/report/page/counterexample.h"
 #include "orchestrator/report/page/escape.h"
 #include "orchestrator/report/page/source.h"
@@ -110,17 +111,22 @@ std::string reasons_part(const Source& source) {
       const Verdict& verdict = judgement.verdict;
       if (verdict.valid != wanted || verdict.checker == "recovery") continue;
       ++told;
-      out += fmt::format(
-          "<article><h3><span class=\"badge small {}\">{}</span> {}</h3>\n<p>{} operation{} judged in {}{}</p>\n",
-          verdict.valid == Validity::valid     ? "valid"
-          : verdict.valid == Validity::invalid ? "invalid"
-                                               : "unknown",
-          verdict.valid == Validity::invalid ? "invalid" : to_string(verdict.valid), html(verdict.checker),
-          with_thousands(verdict.operations), verdict.operations == 1 ? "" : "s",
-          judgement.seconds < 0.001
-              ? "less than 1ms"
-              : format_duration(Nanos(static_cast<std::int64_t>(judgement.seconds * 1e3) * 1'000'000)),
-          verdict.reason.empty() ? "." : ": " + html_cut(verdict.reason, 1000) + ".");
+      const std::string how =
+          is_from_watch(judgement)
+              ? "Processes and logs of the nodes, watched"
+              : fmt::format(
+                    "{} operation{} judged in {}", with_thousands(verdict.operations),
+                    verdict.operations == 1 ? "" : "s",
+                    judgement.seconds < 0.001
+                        ? "less than 1ms"
+                        : format_duration(Nanos(static_cast<std::int64_t>(judgement.seconds * 1e3) * 1'000'000)));
+      out +=
+          fmt::format("<article><h3><span class=\"badge small {}\">{}</span> {}</h3>\n<p>{}{}</p>\n",
+                      verdict.valid == Validity::valid     ? "valid"
+                      : verdict.valid == Validity::invalid ? "invalid"
+                                                           : "unknown",
+                      verdict.valid == Validity::invalid ? "invalid" : to_string(verdict.valid), html(verdict.checker),
+                      how, verdict.reason.empty() ? "." : ": " + html_cut(verdict.reason, 1000) + ".");
       if (!verdict.not_models.empty()) {
         out += "<p>Ruled out: ";
         for (const std::string& model : verdict.not_models) out += fmt::format("<code>{}</code> ", html(model));
