@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "nemesis/agent/helper.h"
+#include "nemesis/agent/journal.h"
 #include "nemesis/agent/kernel_clock.h"
 #include "nemesis/agent/leftovers.h"
 #include "nemesis/agent/process.h"
@@ -165,12 +166,8 @@ Result<void> ClockShift::look(Entry& entry) const {
   if (field(entry.fields, "controller_boot") == boot_id())
     return infrastructure("this node runs under the controller's own kernel: its clock is the controller's");
   // What the second of two finds is the work of the first, and its undo would bring that back.
-  const Journal journal;
-  for (const std::string& key : journal.keys()) {
-    const auto other = journal.is_directory(key) || key == entry.key ? std::nullopt : journal.load(key);
-    if (other && other->kind == name() && other->state != EntryState::undone && other->boot == entry.boot)
-      return infrastructure("another fault of the clock is in force: " + key);
-  }
+  if (const auto other = Journal().beside(entry, {name()}))
+    return infrastructure("another fault of the clock is in force: " + *other);
   const auto rate = read_rate();
   if (!rate) return Failure(rate.error());
   const auto discipline = read_discipline();

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "nemesis/agent/cgroups.h"
+#include "nemesis/agent/journal.h"
 #include "nemesis/agent/processes.h"
 #include "nemesis/agent/system.h"
 
@@ -47,6 +48,8 @@ std::vector<std::string> groups_in(const Entry& entry, std::string_view name) {
 Result<void> Freeze::look(Entry& entry) const {
   const auto mount = v2_mount();
   if (!mount) return infrastructure("there is no cgroup v2 on this node, so nothing can be frozen (pause is there)");
+  if (const auto other = Journal().beside(entry, {"stall"}))
+    return infrastructure("another fault that moves processes into groups is in force: " + *other);
   const auto found = find_processes(std::string(field(entry.fields, "pids")));
   if (!found) return Failure(found.error());
   std::vector<std::string> homes;

@@ -121,6 +121,16 @@ bool Journal::is_directory(const std::string& key) const {
   return lstat(path(key).c_str(), &found) == 0 && S_ISDIR(found.st_mode);
 }
 
+std::optional<std::string> Journal::beside(const Entry& entry, const std::vector<std::string_view>& kinds) const {
+  for (const std::string& key : keys()) {
+    const auto other = is_directory(key) || key == entry.key ? std::nullopt : load(key);
+    if (other && other->state != EntryState::undone && other->boot == entry.boot &&
+        std::find(kinds.begin(), kinds.end(), other->kind) != kinds.end())
+      return key;
+  }
+  return std::nullopt;
+}
+
 bool Journal::forget(const std::string& key) const {
   remove_tree(copy_ + "/" + key);
   rmdir(copy_.c_str());

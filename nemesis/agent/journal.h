@@ -45,6 +45,8 @@ class Journal {
   // Keys of files of ours, unreadable ones included, and of directories that an older version wrote.
   std::vector<std::string> keys() const;
   bool is_directory(const std::string& key) const;
+  // The key of another fault of one of these kinds that is in force since this boot.
+  std::optional<std::string> beside(const Entry& entry, const std::vector<std::string_view>& kinds) const;
   std::string path(const std::string& key) const { return directory_ + "/" + key; }
   bool forget(const std::string& key) const;
   // Half-written files, and the directory if nothing is in it any more.

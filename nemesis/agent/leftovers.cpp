@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "nemesis/agent/cgroups.h"
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/protocol.h"
 #include "nemesis/agent/rules.h"
@@ -52,16 +53,6 @@ bool has_own_filters(const std::string& device) {
          said.out.find(" pref " + std::to_string(kPeerPreference) + " ") != std::string::npos;
 }
 
-Result<void> write_in_place(const std::string& path, std::string_view text) {
-  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (file < 0) return failure(path, errno);
-  const bool done = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const int why = errno;
-  close(file);
-  if (!done) return failure(path, why);
-  return {};
-}
-
 // A group of ours below a process's own: thawed, its processes one up, removed.
 void remove_groups(const std::string& directory, int depth, Leftovers& out) {
   if (depth > 12) return;
@@ -74,10 +65,14 @@ void remove_groups(const std::string& directory, int depth, Leftovers& out) {
     if (!name.starts_with("shaketable-") || dot == std::string::npos || !to_number(name.substr(dot + 1)) ||
         !exists(group + "/cgroup.freeze"))
       continue;
-    (void)write_in_place(group + "/cgroup.freeze", "0").has_value();
+    (void)put(group + "/cgroup.freeze", "0").has_value();
+    // One that held a disk lay beside the group its processes came from, and nobody knows which that was.
+    const auto limits = read_file(group + "/io.max"), inside = read_file(group + "/cgroup.procs");
+    if (limits && !limits->empty() && inside && !inside->empty())
+      out.doubts.push_back("processes of " + group + " are in " + directory + " now: restart their service");
     (void)lift_io_limits(group).has_value();
     if (const auto pids = read_file(group + "/cgroup.procs"))
-      for (const std::string& pid : lines_of(*pids)) (void)write_in_place(directory + "/cgroup.procs", pid).has_value();
+      for (const std::string& pid : lines_of(*pids)) (void)put(directory + "/cgroup.procs", pid).has_value();
     if (rmdir(group.c_str()) == 0)
       out.undone.push_back("a cgroup of shaketable, " + group);
     else

@@ -12,6 +12,7 @@
 
 #include "nemesis/agent/cgroups.h"
 #include "nemesis/agent/helper.h"
+#include "nemesis/agent/journal.h"
 #include "nemesis/agent/processes.h"
 #include "nemesis/agent/system.h"
 
@@ -120,6 +121,10 @@ Result<void> Stall::look(Entry& entry) const {
     return infrastructure(
         "cgroup v2 has no io controller on this node (in a hybrid tree it belongs to v1, as blkio), so nothing can be "
         "held to a rate");
+  // Its undo takes the io controller back, and with it every other limit below; and a group that a fault made is no
+  // home to go back to.
+  if (const auto other = Journal().beside(entry, {name(), "freeze"}))
+    return infrastructure("another fault that moves processes into groups is in force: " + *other);
   const std::string path(field(entry.fields, "path"));
   const auto disk = disk_of(path);
   if (!disk) return Failure(disk.error());

@@ -89,3 +89,25 @@ TEST_CASE("uml io: a disk hardly takes anything and takes all again with groups 
   CHECK(writer.goes_on());
   CHECK(writer.groups() == before);
 }
+
+TEST_CASE("uml io: the other fault that moves processes is refused beside it and both are gone in the end") {
+  SKIP_WITHOUT_LAB();
+  Writer writer(LabCluster::with_own_kernels(), 0, "/box/inner");
+  const std::string before = writer.groups();
+  Cluster cluster = writer.lab.connect();
+  Nemesis nemesis(cluster, with_writer());
+  std::vector<ScheduledFault> schedule = {one_fault("io", {"n1"}, {}, 12s), one_fault("freeze", {"n1"}, {}, 1s)};
+  schedule[1].id = 2;
+  schedule[1].at = 8s;
+  REQUIRE(nemesis.prepare(schedule));
+  SteadyClock clock;
+  KeptLog log;
+  (void)nemesis.run(schedule, clock, clock.now(), log, {});
+  bool refused = false;
+  for (const FaultReport& report : log.all())
+    refused = refused || report.notes.find("another fault that moves processes into groups") != std::string::npos;
+  CHECK(refused);
+  CHECK(all_clean(nemesis.heal_all()));
+  CHECK(writer.goes_on());
+  CHECK(writer.groups() == before);
+}
