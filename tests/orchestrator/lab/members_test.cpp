@@ -76,6 +76,33 @@ TEST_CASE("a member of galera leaves and comes back with all data from another o
                 1);
 }
 
+TEST_CASE("a member of zookeeper is removed by its own reconfiguration and joins again with empty data") {
+  check_removed("zookeeper",
+                "cluster: {lab: {nodes: 3}}\nsystem: zookeeper\nclient: {name: zookeeper, timeout: 2s}\n"
+                "workload: {name: set, workers: 3, rate: 20}\n"
+                "faults:\n  schedule: timeline\n  events:\n    - {at: 1s, for: 4s, remove: primaries}\n"
+                "    - {at: 12s, for: 1s, kill: n1}\ntime_limit: 14s\nrecovery: 3m\n",
+                2);
+}
+
+TEST_CASE("a server of nats is removed from its cluster and comes back under another name") {
+  check_removed("nats",
+                "cluster: {lab: {nodes: 3}}\nsystem: nats\nclient: {name: nats, timeout: 2s}\n"
+                "workload: {name: set, workers: 3, rate: 20}\n"
+                "faults:\n  schedule: timeline\n  events:\n    - {at: 1s, for: 8s, remove: primaries}\n"
+                "time_limit: 11s\nrecovery: 3m\n",
+                1);
+}
+
+TEST_CASE("a member of rabbitmq is forgotten by the others and joins them again") {
+  check_removed("rabbitmq",
+                "cluster: {lab: {nodes: 3}}\nsystem: rabbitmq\n"
+                "client: {name: rabbitmq, queues: quorum, timeout: 2s}\nworkload: {name: queue, workers: 3, rate: 20}\n"
+                "faults:\n  schedule: timeline\n  events:\n    - {at: 1s, for: 2s, remove: n1}\n"
+                "time_limit: 8s\nrecovery: 3m\n",
+                1);
+}
+
 TEST_CASE("what a plan asks of machines and members that cannot be is refused before anything begins") {
   Scratch scratch;
   const auto refused = [&](const std::string& cluster, const std::string& system, const std::string& fault) {
@@ -93,7 +120,7 @@ TEST_CASE("what a plan asks of machines and members that cannot be is refused be
     CHECK_THAT(refused("{lab: {nodes: 3}}", "etcd", fault), Contains(fault + ": the nodes of this lab share"));
     CHECK_THAT(refused("{nodes: [a, b, c]}", "etcd", fault), Contains(fault + ": these nodes are not of a lab"));
   }
-  CHECK_THAT(refused("{lab: {nodes: 3}}", "zookeeper", "remove"),
-             Contains("remove: zookeeper has no members that its own commands could remove and add: its "));
+  CHECK_THAT(refused("{lab: {nodes: 3}}", "redis-sentinel", "remove"),
+             Contains("remove: redis-sentinel has no members that its own commands could remove and add: its "));
   CHECK_THAT(refused("{nodes: [a, b, c], manage: none}", "etcd", "remove"), Contains("is not ours"));
 }
