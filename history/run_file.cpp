@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <queue>
 #include <unordered_map>
 
@@ -16,7 +13,10 @@
 #include "history/database.h"
 #include "history/journal.h"
 #include "history/row_writer.h"
+#include "history/run_merge.h"
+#include "history/run_meta.h"
 #include "history/stored_value.h"
+#include "history/temporary_copy.h"
 
 namespace fs = std::filesystem;
 
@@ -25,31 +25,6 @@ namespace {
 
 constexpr Nanos kMergeTimeout = std::chrono::seconds(60);
 constexpr std::size_t kMostFunctions = 10'000;  // names are interned for ever
-
-using Meta = std::map<std::string, std::string, std::less<>>;
-
-std::uint64_t number_of(const Meta& meta, std::string_view key) {
-  const auto found = meta.find(key);
-  std::uint64_t number = 0;
-  if (found != meta.end()) std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
-  return number;
-}
-
-std::string text_of(const Meta& meta, std::string_view key) {
-  const auto found = meta.find(key);
-  return found == meta.end() ? std::string() : found->second;
-}
-
-Result<void> load_meta(Database& database, std::string_view where, Meta& meta) {
-  Result<Statement> rows = database.prepare(fmt::format("SELECT key, value FROM {}.meta", where));
-  if (!rows) return tl::unexpected(rows.error());
-  while (true) {
-    Result<bool> row = rows->step();
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) return {};
-    meta.insert_or_assign(std::string(rows->text(0)), std::string(rows->text(1)));
-  }
-}
 
 Result<std::string> database_path(const std::string& path) {
   std::error_code problem;
@@ -72,84 +47,6 @@ Result<std::string> database_path(const std::string& path) {
 std::string journal_path(const std::string& database) {
   return (fs::path(database).parent_path() / "history.journal").string();
 }
-
-Result<void> replay(const JournalCopy& copy, RowWriter& rows, const Meta& meta) {
-  rows.start_at(number_of(meta, "journal_sequence"), number_of(meta, "events"));
-  for (const RecordView& record : copy.records)
-    if (auto taken = rows.take(record); !taken) return taken;
-  return rows.flush();
-}
-
-Result<void> merge_inside_transaction(Database& database, JournalCopy& copy) {
-  Meta meta;
-  if (auto loaded = load_meta(database, "main", meta); !loaded) return loaded;
-  find_records(copy, number_of(meta, "run_id"), number_of(meta, "journal_sequence"), false);
-  Result<RowWriter> rows = RowWriter::create(database, false);
-  if (!rows) return tl::unexpected(rows.error());
-  if (auto replayed = replay(copy, *rows, meta); !replayed) return replayed;
-  std::string damage = text_of(meta, "damage");
-  for (const std::string& one : copy.damage) damage += one + "\n";
-  Result<Statement> set = database.prepare("INSERT OR REPLACE INTO meta VALUES(?1,?2)");
-  if (!set) return tl::unexpected(set.error());
-  Meta changed = {{"damage", damage}};
-  Meta now;
-  if (auto loaded = load_meta(database, "main", now); !loaded) return loaded;
-  if (text_of(now, "state") == to_string(RunState::running)) changed["state"] = to_string(RunState::interrupted);
-  if (damage.empty()) changed.erase("damage");
-  for (const auto& [key, value] : changed) {
-    set->bind(1, std::string_view(key));
-    set->bind(2, std::string_view(value));
-    if (auto done = set->run(); !done) return done;
-  }
-  return {};
-}
-
-Result<void> merge_into_file(const std::string& path, JournalFile& journal) {
-  Result<JournalCopy> copy = journal.copy();
-  if (!copy) return tl::unexpected(copy.error());
-  Result<Database> database = Database::open(path, Database::Mode::read_write);
-  if (!database) return tl::unexpected(database.error());
-  if (auto known = check_schema(*database); !known) return known;
-  // The commit must be on the disk before the journal goes.
-  if (auto begun = database->execute("PRAGMA synchronous=FULL; BEGIN IMMEDIATE"); !begun) return begun;
-  if (auto upgraded = upgrade_schema(*database); !upgraded) return upgraded;
-  if (auto merged = merge_inside_transaction(*database, *copy); !merged) return merged;
-  if (auto done = database->execute("COMMIT"); !done) return done;
-  journal.remove();
-  database->make_plain();
-  return {};
-}
-
-// A WAL-mode file that cannot be opened where it lies (a read-only medium without its -shm) is read from a copy.
-class TemporaryCopy {
- public:
-  static Result<TemporaryCopy> make(const std::string& database) {
-    std::string folder = (fs::temp_directory_path() / "shaketable-XXXXXX").string();
-    if (!::mkdtemp(folder.data())) return infrastructure(fmt::format("{}: {}", folder, std::strerror(errno)));
-    TemporaryCopy copy(folder);
-    std::error_code problem;
-    fs::copy_file(database, copy.path(), problem);
-    if (problem) return infrastructure(fmt::format("{}: cannot be copied: {}", database, problem.message()));
-    if (fs::exists(database + "-wal")) fs::copy_file(database + "-wal", copy.path() + "-wal", problem);
-    if (problem) return infrastructure(fmt::format("{}-wal: cannot be copied: {}", database, problem.message()));
-    return copy;
-  }
-  TemporaryCopy() = default;
-  TemporaryCopy(TemporaryCopy&& other) noexcept : folder_(std::exchange(other.folder_, {})) {}
-  TemporaryCopy& operator=(TemporaryCopy&& other) noexcept {
-    std::swap(folder_, other.folder_);
-    return *this;
-  }
-  ~TemporaryCopy() {
-    std::error_code ignored;
-    if (!folder_.empty()) fs::remove_all(folder_, ignored);
-  }
-  std::string path() const { return folder_ + "/history.db"; }
-
- private:
-  explicit TemporaryCopy(std::string folder) : folder_(std::move(folder)) {}
-  std::string folder_;
-};
 
 enum Column : int {  // of operation_columns()
   kPosition,

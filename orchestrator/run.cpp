@@ -27,7 +27,9 @@
 #include "orchestrator/report/findings.h"
 #include "orchestrator/report/judge_run.h"
 #include "orchestrator/report/verdict_text.h"
+#include "orchestrator/run_clients.h"
 #include "orchestrator/run_folder.h"
+#include "orchestrator/run_options.h"
 #include "orchestrator/run_schedule.h"
 #include "orchestrator/watch_record.h"
 #include "workloads/clients/processes.h"
@@ -42,9 +44,6 @@ constexpr std::size_t kLogLimitBytes = 64 << 20;              // of each file of
 constexpr Nanos kFinalReadsLimit = std::chrono::seconds(60);  // reads that get no answer end with the limit
 constexpr Nanos kClockPeriod = std::chrono::seconds(1);       // between two looks at a node's time of day
 constexpr std::string_view kMetaOpenLoad = "open_load";
-constexpr int kClientAttempts = 3;
-constexpr Nanos kClientSetupLimit = std::chrono::seconds(30);
-constexpr Nanos kBetweenClientAttempts = std::chrono::milliseconds(300);
 
 std::vector<CheckPlan> checks_of(const Plan& plan, const Workload& workload) {
   if (!plan.checks.empty()) return plan.checks;
@@ -64,18 +63,6 @@ ArrivalOptions arrivals_of(const WorkloadPlan& workload) {
   options.poisson = workload.poisson;
   options.backlog = static_cast<std::size_t>(workload.backlog);
   for (const RatePlan& rate : workload.rates) options.rates.push_back({rate.lasts, rate.per_second});
-  return options;
-}
-
-NemesisOptions nemesis_options(const Plan& plan, const std::string& run) {
-  NemesisOptions options;
-  options.run = run;
-  options.lease = plan.safety.lease;
-  options.longest_fault = plan.safety.longest_fault;
-  options.allowed_hosts = plan.safety.allowed_hosts;
-  options.max_faulty = plan.safety.max_faulty;
-  options.keep_quorum = plan.safety.keep_quorum;
-  if (plan.model && !plan.model->allow_beyond) options.max_failing = plan.model->max_faulty;
   return options;
 }
 
@@ -128,7 +115,6 @@ class Run {
     interrupts_.watch();
 
     const WorkloadInfo* workload_info = find_workload(plan_.workload.name);
-    const ClientInfo* client_info = find_client(plan_.client.name);
     auto workload = workload_info->make(plan_.workload.options, static_cast<std::size_t>(plan_.workload.workers));
     if (!workload) return Failure(workload.error());
     workload_ = std::move(*workload);
@@ -216,77 +202,13 @@ class Run {
     log::info("{} is healthy after {}", plan_.system.name, format_duration(*healthy));
     if (watch_) watch_->start();
     if (const auto set = recorder_->set_meta(kMetaHealthyAt, std::to_string(clock_->now().count())); !set) return set;
-    if (const auto made = make_interpreter(*client_info); !made) return made;
-    if (const auto reached = look_through_clients(); !reached) return reached;
-    return set_up_for_workload();
-  }
-
-  Result<void> set_up_for_workload() {
-    Result<void> done;
-    for (int attempt = 0; attempt < kClientAttempts; ++attempt) {
-      if (attempt > 0 && !clock_->sleep_until(clock_->now() + kBetweenClientAttempts, interrupts_.load())) break;
-      const auto client = make_client_(0);
-      done = client->open(plan_.client.timeout);
-      if (done) done = client->setup(kClientSetupLimit);
-      if (done) return {};
-    }
-    return infrastructure(fmt::format("the client {} could not prepare for the workload {}: {}", plan_.client.name,
-                                      plan_.workload.name, done.error().message));
-  }
-
-  // A wrong password or certificate, or an address that leads nowhere, ends the run here: the nodes may be healthy and
-  // yet no client gets in, and then no fault should be made.
-  Result<void> look_through_clients() {
-    std::vector<std::string> refused;
-    for (std::size_t i = 0; i < client_settings_.endpoints.size(); ++i) {
-      Result<void> answered;
-      for (int attempt = 0; attempt < kClientAttempts; ++attempt) {
-        if (attempt > 0 && !clock_->sleep_until(clock_->now() + kBetweenClientAttempts, interrupts_.load())) break;
-        const auto client = make_client_(i);
-        answered = client->open(plan_.client.timeout);
-        if (answered) answered = client->probe(plan_.client.timeout);
-        if (answered) break;
-      }
-      if (!answered) refused.push_back(client_settings_.endpoints[i].node + ": " + answered.error().message);
-    }
-    if (refused.empty()) return {};
-    return infrastructure(fmt::format("clients cannot reach {} of {} nodes:\n  {}", refused.size(),
-                                      client_settings_.endpoints.size(), join(refused, "\n  ")));
-  }
-
-  Result<void> make_interpreter(const ClientInfo& client_info) {
-    LoadOptions load;
-    load.workers = static_cast<std::size_t>(plan_.workload.workers);
-    load.operation_timeout = load.open_timeout = plan_.client.timeout;
-    ClientSettings client;
-    client.options = plan_.client.options;
-    client.user = plan_.client.user;
-    client.password = plan_.client.password;
-    client.ca_file = plan_.client.ca_file;
-    client.certificate_file = plan_.client.certificate_file;
-    client.key_file = plan_.client.key_file;
-    client.run = run_name();
-    client.interface = find_workload(plan_.workload.name)->interface;
-    client.workload = plan_.workload.options;
-    client.directory = plan_.directory;
-    client.log_directory = std::filesystem::absolute(folder_) / "logs" / "clients";
-    client.processes = client_processes_;
-    for (const Node* node : cluster_->all()) {
-      load.nodes.push_back(node->name());
-      auto url = system_->client_url(*node);
-      if (!url) return Failure(url.error());
-      client.endpoints.push_back({node->name(), std::move(*url)});
-    }
-    client_settings_ = client;
-    const bool processes = wants_client_processes(schedule_);
-    load.make_client = [client, make = processes ? as_processes(client_info) : client_info.make](std::size_t worker) {
-      ClientSettings own = client;
-      own.worker = worker;
-      return make(own);
-    };
-    make_client_ = load.make_client;
-    interpreter_ = std::make_unique<Interpreter>(*recorder_, *clock_, std::move(load));
-    return {};
+    auto clients =
+        RunClients::make(plan_, *cluster_, *system_, folder_, client_processes_, wants_client_processes(schedule_));
+    if (!clients) return Failure(clients.error());
+    clients_.emplace(std::move(*clients));
+    interpreter_ = std::make_unique<Interpreter>(*recorder_, *clock_, clients_->load());
+    if (const auto reached = clients_->probe_all(*clock_, interrupts_.load()); !reached) return reached;
+    return clients_->prepare_workload(*clock_, interrupts_.load());
   }
 
   // The load, with the nemesis beside it.
@@ -396,7 +318,9 @@ class Run {
   void wind_down() {
     if (interpreter_) interpreter_->close_clients();
     keep_findings();
-    if (!plan_.cluster.managed && make_client_ && started_ != Nanos(-1) && !settings_.keep) remove_data();
+    if (!plan_.cluster.managed && clients_ && started_ != Nanos(-1) && !settings_.keep)
+      if (const auto removed = clients_->remove_data(); !removed)
+        log::warning("the run's data was not removed: {}", removed.error().message);
     if (system_ && system_touched_) {
       if (const auto version = system_->version(); version && recorder_)
         (void)recorder_->set_meta("system_version", *version).has_value();
@@ -428,14 +352,6 @@ class Run {
         log::error("what was seen of crashes and in logs is not in the run's file: {}", set.error().message);
     watch_.reset();
     watch_cluster_.reset();
-  }
-
-  // On a cluster that is not ours, the run's keys go.
-  void remove_data() {
-    const auto client = make_client_(0);
-    auto removed = client->open(plan_.client.timeout);
-    if (removed) removed = client->remove_data(std::chrono::seconds(30));
-    if (!removed) log::warning("the run's data was not removed: {}", removed.error().message);
   }
 
   void close_file() {
@@ -478,25 +394,13 @@ class Run {
   std::unique_ptr<Interpreter> interpreter_;
   std::vector<ScheduledFault> schedule_;
   Workload workload_;
-  ClientSettings client_settings_;
   const std::shared_ptr<ClientProcesses> client_processes_ = std::make_shared<ClientProcesses>();
-  std::function<std::unique_ptr<Client>(std::size_t)> make_client_;
+  std::optional<RunClients> clients_;
   Result<void> nemesis_result_;
   bool system_touched_ = false;
   bool stopped_early_ = false;
   Nanos started_{-1}, healed_{0};
 };
-
-void describe(std::string& out, const std::vector<PlannedCommand>& commands) {
-  for (const PlannedCommand& command : commands) {
-    out += fmt::format("{}: {}\n", command.node, command.purpose);
-    for (std::size_t start = 0; start < command.script.size();) {
-      const std::size_t end = std::min(command.script.find('\n', start), command.script.size());
-      out += fmt::format("    {}\n", std::string_view(command.script).substr(start, end - start));
-      start = end + 1;
-    }
-  }
-}
 
 }  // namespace
 
@@ -548,22 +452,6 @@ Result<Outcome> run_plan(const Plan& plan, const RunSettings& settings, Interrup
     log::warning("report.html was not written: {}", written.error().message);
   log::set_copy({});
   return outcome;
-}
-
-Result<std::string> dry_run(const Plan& plan, const RunSettings& settings) {
-  const std::vector<NodeSpec> nodes = plan.cluster.lab ? planned_lab_nodes(*plan.cluster.lab) : plan.cluster.nodes;
-  std::string out;
-  if (plan.cluster.lab)
-    out += fmt::format("lab: bring up {} nodes on this machine with {} in their shared layer\n", nodes.size(),
-                       plan.system.packages.empty() ? "no packages" : join(plan.system.packages));
-  const Cluster cluster = make_cluster(nodes);  // nobody connects
-  const System system(plan.system, cluster, plan.cluster.managed, plan.system_options);
-  describe(out, system.planned_commands());
-  NemesisOptions options = nemesis_options(plan, "dry-run");
-  options.system = [&](const std::string& node) { return system.scripts(node); };
-  options.power = power_of(plan.cluster, settings.lab);
-  describe(out, planned_commands(nodes, options, schedule_for(plan, settings)));
-  return out;
 }
 
 }  // namespace shaketable

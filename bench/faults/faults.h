@@ -7,6 +7,7 @@
 
 #include "cluster/node.h"
 #include "cluster/system.h"
+#include "nemesis/power.h"
 
 namespace shaketable::bench {
 
@@ -16,7 +17,8 @@ int failed(const std::string& what);
 int measure_skew(const std::vector<NodeSpec>& specs, int rounds);
 
 // Each fault of the catalogue once, on the first node: applied, proved, undone, and the node as it was found.
-int each_fault(const std::vector<NodeSpec>& specs);
+// `power`: of the nodes, for faults that cut it.
+int each_fault(const std::vector<NodeSpec>& specs, const NodePower& power);
 
 // A controller of a mixed run (this program again), killed at random moments: how long until every node is clean.
 int kill_controllers(const std::vector<NodeSpec>& specs, const std::string& lab, int rounds, std::uint64_t seed);

@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "bench/faults/faults.h"
 #include "cluster/lab/lab.h"
+#include "orchestrator/lab_hold.h"
 
 namespace shaketable::bench {
 
@@ -58,8 +59,12 @@ int part(const std::vector<std::string>& arguments) {
     return in_a_lab(std::clamp(std::atoi(word(2, "5").c_str()), 2, 16), "host",
                     [&](const LabStatus& lab) { return measure_skew(lab.nodes, rounds); });
   }
-  if (word(0, "") == "each")
-    return in_a_lab(3, word(1, "uml"), [](const LabStatus& lab) { return each_fault(lab.nodes); });
+  if (word(0, "") == "each") {
+    ClusterPlan cluster;
+    cluster.lab.emplace().kernel = word(1, "uml");
+    return in_a_lab(3, cluster.lab->kernel,
+                    [&](const LabStatus& lab) { return each_fault(lab.nodes, power_of(cluster, lab.name)); });
+  }
   if (word(0, "") == "kills") {
     const int rounds = std::max(1, std::atoi(word(1, "50").c_str()));
     return in_a_lab(3, word(2, "uml"), [&](const LabStatus& lab) {
