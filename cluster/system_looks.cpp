@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <iterator>
 #include <sstream>
 
 #include "base/text.h"
@@ -42,7 +43,12 @@ if [ $code -le 1 ]; then
     read -r name 2>/dev/null </proc/"$p"/comm || continue
     [ "$name" = sshd ] && continue
     directory=$(cd -P /proc/"$p"/cwd 2>/dev/null && pwd -P)
-    echo "P$tab$p:$start$tab$parent$tab$directory$tab$name"
+    id=$p:$start above=
+    while [ "$parent" -gt 1 ]; do
+      above="$above $parent"
+      identity "$parent" || break
+    done
+    echo "P$tab$id$tab${above# }$tab$directory$tab$name"
     while IFS=: read -r number controllers path; do
       case $number:$controllers in
         0:) file=/sys/fs/cgroup$path/memory.events;;
@@ -90,6 +96,11 @@ std::vector<std::string> fields_of(std::string_view line, std::size_t most) {
   }
   fields.emplace_back(line);
   return fields;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
 }
 
 std::uint64_t number_of(std::string_view text) {
@@ -179,7 +190,7 @@ Look parse_look(std::string_view output) {
     const std::string_view rest = std::string_view(line).substr(2);
     switch (line[0]) {
       case 'P':
-        if (auto f = fields_of(rest, 4); f.size() == 4) look.added.push_back({f[0], f[1], f[2], f[3]});
+        if (auto f = fields_of(rest, 4); f.size() == 4) look.added.push_back({f[0], words_of(f[1]), f[2], f[3]});
         break;
       case 'G':
         look.gone.emplace_back(rest);

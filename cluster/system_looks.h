@@ -25,7 +25,7 @@ struct Known {
 
 struct NewProcess {
   std::string id;      // "PID:START"
-  std::string parent;  // PID
+  std::vector<std::string> ancestors;  // PIDs, its parent first, the first process left out
   std::string directory, name;
   friend bool operator==(const NewProcess&, const NewProcess&) = default;
 };

@@ -36,7 +36,7 @@ std::string_view to_string(SystemEvent::Kind kind) {
 struct SystemWatch::NodeState {
   struct Process {
     std::string name;
-    bool root = false;  // its parent is none of the system's
+    bool root = false;  // nobody above it is one of the system's
   };
 
   NodeState(Node& its_node, const SystemSpec& spec) : node(its_node) { known.patterns = spec.log_findings; }
@@ -75,13 +75,15 @@ struct SystemWatch::NodeState {
     take_deaths(look, timeout, found);
     for (const system_looks::NewProcess& process : look.added) {
       if (processes.size() >= kMostProcesses) break;
-      const bool child = std::any_of(processes.begin(), processes.end(),
-                                     [&](const auto& other) { return other.first.starts_with(process.parent + ":"); });
-      processes[process.id] = {process.name, !child};
-      // A child that was listed before its parent.
-      const std::string pid = process.id.substr(0, process.id.find(':'));
+      const auto above = [](const system_looks::NewProcess& of, const std::string& id) {
+        return std::find(of.ancestors.begin(), of.ancestors.end(), id.substr(0, id.find(':'))) != of.ancestors.end();
+      };
+      const bool below = std::any_of(processes.begin(), processes.end(),
+                                     [&](const auto& other) { return above(process, other.first); });
+      processes[process.id] = {process.name, !below};
+      // One that was listed before who started it.
       for (const system_looks::NewProcess& other : look.added)
-        if (other.parent == pid && processes.contains(other.id)) processes[other.id].root = false;
+        if (above(other, process.id) && processes.contains(other.id)) processes[other.id].root = false;
       if (!process.directory.empty() && directories.insert(process.directory).second) new_places = true;
     }
     for (const auto& [id, process] : processes)

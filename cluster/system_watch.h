@@ -4,8 +4,8 @@
 // (log_findings). Whether a fault of the run explains it is not decided here.
 //
 // It only reads, once a period on each node and on connections of its own. A process is gone when /proc has no process
-// of its number and start time any more (a zombie is none). Processes whose parent is one of the system's own are not
-// told: servers that fork end their children all day, and say in their log when one of them crashed.
+// of its number and start time any more (a zombie is none). Processes that one of the system's own started,
+// or a child of its did, are not told: servers end their children all day, and say in their log when one crashed.
 
 #include <cstdint>
 #include <map>

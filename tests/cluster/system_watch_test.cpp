@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,20 +53,26 @@ CommandOutcome run_here(const Command& command) {
   return done(out, WIFEXITED(status) ? WEXITSTATUS(status) : 255);
 }
 
-// A process of the test's own with children of its own, killed and reaped at the end.
+// A process of the test's own with children of its own, killed and reaped at the end. With `through_another` each child
+// is that of another process, which is the server's and is not listed.
 class Server {
  public:
-  explicit Server(int children) {
+  explicit Server(int children, bool through_another = false) {
     int ready[2];
     REQUIRE(::pipe(ready) == 0);
     pid_ = ::fork();
     REQUIRE(pid_ >= 0);
     if (pid_ == 0) {
       for (int i = 0; i < children; ++i) {
+        if (through_another) {
+          if (::fork() != 0) continue;
+          ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        }
         const pid_t child = ::fork();
         if (child == 0)
           for (;;) ::pause();
         (void)!::write(ready[1], &child, sizeof child);
+        if (through_another) break;
       }
       for (;;) ::pause();
     }
@@ -179,6 +186,21 @@ TEST_CASE("a process that dies is told with the ends of the logs and a child of 
   const std::string log = bench.folder / "toy.log";
   CHECK(std::vector<std::string>(event.lines.begin(), event.lines.begin() + 2) ==
         std::vector<std::string>{log + ": ready", log + ": what a day"});
+}
+
+TEST_CASE("what a child of the system's process started may end without being told") {
+  Bench bench;
+  Server server(2, true);
+  append(bench.folder / "pids", server.pids());
+  SystemWatch watch(bench.spec, {}, bench.nodes.cluster, bench.clock, bench.options);
+  watch.look_before();
+  watch.start();
+  bench.two_looks();
+  ::kill(server.child(0), SIGKILL);
+  bench.two_looks();
+  const SystemWatchReport& report = watch.finish();
+  CHECK(report.processes == 1);
+  CHECK(told(report).empty());
 }
 
 TEST_CASE("lines that the system's file names are told once however they came to be there and older ones are not") {
