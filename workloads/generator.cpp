@@ -46,8 +46,9 @@ class Limit final : public Wrapper {
 class PerKey final : public Generator {
  public:
   PerKey(std::size_t active, std::uint64_t operations_per_key, std::function<GeneratorPtr(std::int64_t)> make,
-         std::shared_ptr<KeyCount> count, KeyPicker picker)
-      : operations_per_key_(operations_per_key),
+         std::shared_ptr<KeyCount> count, KeyPicker picker, bool tuples)
+      : tuples_(tuples),
+        operations_per_key_(operations_per_key),
         make_(std::move(make)),
         count_(std::move(count)),
         picker_(std::move(picker)),
@@ -70,7 +71,7 @@ class PerKey final : public Generator {
       const std::int64_t number = key.number;
       if (wants_) asked_[context.worker] = key.generator;
       if (--key.left == 0) renew(key);
-      turn.invocation.value = Value::list({number, std::move(turn.invocation.value)});
+      if (tuples_) turn.invocation.value = Value::list({number, std::move(turn.invocation.value)});
       return turn;
     }
     return Turn::exhausted();
@@ -81,6 +82,7 @@ class PerKey final : public Generator {
     if (found == asked_.end()) return;
     const std::shared_ptr<Generator> generator = std::move(found->second);
     asked_.erase(found);
+    if (!tuples_) return generator->completed(context, invocation, type, value);
     // Without the key, on both sides.
     const auto inner = [](const Value& tuple) { return tuple.is_list() && tuple.size() == 2 ? tuple[1] : tuple; };
     generator->completed(context, {invocation.f, inner(invocation.value)}, type, inner(value));
@@ -99,6 +101,7 @@ class PerKey final : public Generator {
     key.generator = make_(key.number);
   }
 
+  const bool tuples_;
   const std::uint64_t operations_per_key_;
   std::function<GeneratorPtr(std::int64_t)> make_;
   std::shared_ptr<KeyCount> count_;
@@ -125,7 +128,15 @@ GeneratorPtr limit(std::uint64_t operations, GeneratorPtr inner) {
 GeneratorPtr per_key(std::size_t active, std::uint64_t operations_per_key,
                      std::function<GeneratorPtr(std::int64_t)> make, std::shared_ptr<KeyCount> count,
                      KeyPicker picker) {
-  return std::make_unique<PerKey>(active, operations_per_key, std::move(make), std::move(count), std::move(picker));
+  return std::make_unique<PerKey>(active, operations_per_key, std::move(make), std::move(count), std::move(picker),
+                                  true);
+}
+
+GeneratorPtr on_keys(std::size_t active, std::uint64_t operations_per_key,
+                     std::function<GeneratorPtr(std::int64_t key)> make, std::shared_ptr<KeyCount> count,
+                     KeyPicker picker) {
+  return std::make_unique<PerKey>(active, operations_per_key, std::move(make), std::move(count), std::move(picker),
+                                  false);
 }
 
 }  // namespace shaketable

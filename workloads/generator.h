@@ -9,6 +9,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,10 +85,15 @@ GeneratorPtr time_limit(Nanos duration, GeneratorPtr inner);
 GeneratorPtr stagger(double per_second, GeneratorPtr inner);
 // One of several at random by weight. One that is exhausted is drawn no more. Weights of 0 are left out.
 GeneratorPtr mix(std::vector<std::pair<double, GeneratorPtr>> choices);
+// A length of time that is drawn when it is first needed. Below nothing counts as nothing.
+using DrawTime = std::function<Nanos(Context&)>;
+DrawTime drawn_from(DurationRange range);
 // `every` apart, from the first on; what was missed is caught up with.
 GeneratorPtr delay(Nanos every, GeneratorPtr inner);
-// Nothing for so long (drawn from the range) from the first question on; then it is over.
+GeneratorPtr delay(DrawTime every, GeneratorPtr inner);
+// Nothing for so long from the first question on; then it is over.
 GeneratorPtr sleep_for(DurationRange range);
+GeneratorPtr sleep_for(DrawTime length);
 
 // Open load: operations are due at times fixed beforehand, whatever the system does with those before them (Schroeder,
 // Wierman & Harchol-Balter, "Open versus closed", NSDI 2006). An operation that no worker was free for waits; when more
@@ -119,6 +125,10 @@ GeneratorPtr chain(std::vector<GeneratorPtr> parts);
 GeneratorPtr synchronize(GeneratorPtr inner);
 // A new one each time the last is over, so many times; 0: for ever.
 GeneratorPtr cycle(std::function<GeneratorPtr()> make, std::uint64_t times = 0);
+// So many operations of each, in random order: every order of them all is as likely as any other.
+GeneratorPtr shuffle(std::vector<std::pair<std::uint64_t, GeneratorPtr>> parts);
+// `draw` is called once, when the first operation is asked for: what `inner` is going to use.
+GeneratorPtr let(std::function<void(Context&)> draw, GeneratorPtr inner);
 
 // A generator of its own for each worker, with a random stream of its own.
 GeneratorPtr each_worker(std::function<GeneratorPtr(std::size_t worker)> make);
@@ -137,6 +147,20 @@ GeneratorPtr until_ok(std::function<std::vector<Invocation>()> list, int attempt
 GeneratorPtr until_first_ok(GeneratorPtr inner, Nanos pause);
 // Until this many of its operations were ok with this answer, or `troubles` in a row were not ok.
 GeneratorPtr until_answer(Value answer, int times, int troubles, GeneratorPtr inner);
+// How an operation ended. What is left empty says nothing.
+struct Ending {
+  std::vector<Name> functions = {};
+  std::vector<OpType> types = {};
+  std::optional<Value> answer = {};
+  int in_a_row = 1;  // so many one after another; operations of other functions do not count between them
+};
+// Until operations ended in one of these ways.
+GeneratorPtr until(std::vector<Ending> endings, GeneratorPtr inner);
+// An operation that ended as `info` is asked for again before anything new, by whichever worker asks first, at most
+// `attempts` times in all. Over when `inner` is and nothing of its is in flight.
+GeneratorPtr retry(int attempts, GeneratorPtr inner);
+// `take` is told the answer of each operation that was ok.
+GeneratorPtr answers(std::function<void(const Value&)> take, GeneratorPtr inner);
 
 // How many keys there were so far: 0 … used - 1.
 struct KeyCount {
@@ -146,6 +170,10 @@ struct KeyCount {
 // operation on one of them as `picker` draws it, `operations_per_key` on each, then a new key in its place. `count` is
 // shared with whoever wants to know which keys there were.
 GeneratorPtr per_key(std::size_t active, std::uint64_t operations_per_key,
+                     std::function<GeneratorPtr(std::int64_t key)> make, std::shared_ptr<KeyCount> count,
+                     KeyPicker picker = {});
+// The same, but operations stay as the generator of the key makes them.
+GeneratorPtr on_keys(std::size_t active, std::uint64_t operations_per_key,
                      std::function<GeneratorPtr(std::int64_t key)> make, std::shared_ptr<KeyCount> count,
                      KeyPicker picker = {});
 

@@ -1,4 +1,4 @@
-// Generators that say in which order others come: mix, any, flip-flop, phases, chain, synchronize, cycle.
+// Generators that say in which order others come: mix, shuffle, any, flip-flop, phases, chain, synchronize, cycle, let.
 
 #include <map>
 #include <optional>
@@ -49,6 +49,44 @@ class Mix final : public Parts {
 
  private:
   std::vector<double> weights_;  // 0: exhausted
+};
+
+// Draws without putting back.
+class Shuffle final : public Parts {
+ public:
+  Shuffle(std::vector<std::uint64_t> left, std::vector<GeneratorPtr> parts)
+      : Parts(std::move(parts)), left_(std::move(left)) {}
+
+  Turn next(Context& context) override {
+    std::vector<bool> aside(parts_.size(), false);  // as in Mix
+    Nanos soonest = kNever;
+    bool waiting = false;
+    while (true) {
+      std::uint64_t total = 0;
+      for (std::size_t i = 0; i < parts_.size(); ++i)
+        if (!aside[i]) total += left_[i];
+      if (total == 0) return waiting ? Turn::wait(soonest) : Turn::exhausted();
+      std::uint64_t draw = context.random.below(total);
+      std::size_t chosen = 0;
+      for (; aside[chosen] || draw >= left_[chosen]; ++chosen)
+        if (!aside[chosen]) draw -= left_[chosen];
+      Turn turn = parts_[chosen]->next(context);
+      if (turn.kind == Turn::Kind::operation) {
+        --left_[chosen];
+        handed_out(context, chosen);
+        return turn;
+      }
+      if (turn.kind == Turn::Kind::wait) {
+        aside[chosen] = waiting = true;
+        soonest = std::min(soonest, turn.at);
+      } else {
+        left_[chosen] = 0;
+      }
+    }
+  }
+
+ private:
+  std::vector<std::uint64_t> left_;
 };
 
 class Any final : public Parts {
@@ -139,6 +177,19 @@ class Synchronize final : public Wrapper {
   bool passed_ = false;
 };
 
+class Let final : public Wrapper {
+ public:
+  Let(std::function<void(Context&)> draw, GeneratorPtr inner) : Wrapper(std::move(inner)), draw_(std::move(draw)) {}
+  Turn next(Context& context) override {
+    if (draw_) draw_(context);
+    draw_ = nullptr;
+    return inner_->next(context);
+  }
+
+ private:
+  std::function<void(Context&)> draw_;  // null: done
+};
+
 class Cycle final : public Generator {
  public:
   Cycle(std::function<GeneratorPtr()> make, std::uint64_t times)
@@ -213,6 +264,20 @@ GeneratorPtr synchronize(GeneratorPtr inner) {
 
 GeneratorPtr cycle(std::function<GeneratorPtr()> make, std::uint64_t times) {
   return std::make_unique<Cycle>(std::move(make), times);
+}
+
+GeneratorPtr shuffle(std::vector<std::pair<std::uint64_t, GeneratorPtr>> parts) {
+  std::vector<std::uint64_t> counts;
+  std::vector<GeneratorPtr> made;
+  for (auto& [count, part] : parts) {
+    counts.push_back(count);
+    made.push_back(std::move(part));
+  }
+  return std::make_unique<Shuffle>(std::move(counts), std::move(made));
+}
+
+GeneratorPtr let(std::function<void(Context&)> draw, GeneratorPtr inner) {
+  return std::make_unique<Let>(std::move(draw), std::move(inner));
 }
 
 }  // namespace shaketable

@@ -46,36 +46,32 @@ class Stagger final : public Wrapper {
 
 class Delay final : public Wrapper {
  public:
-  Delay(Nanos every, GeneratorPtr inner) : Wrapper(std::move(inner)), every_(every) {}
+  Delay(DrawTime draw, GeneratorPtr inner) : Wrapper(std::move(inner)), draw_(std::move(draw)) {}
   Turn next(Context& context) override {
+    if (!every_) every_ = std::max(Nanos(0), draw_(context));
     Turn turn = inner_->next(context);
     if (turn.kind != Turn::Kind::operation) return turn;
     if (!at_) at_ = context.now;
     turn.at = std::max(turn.at, *at_);
-    *at_ += every_;
+    *at_ += *every_;
     return turn;
   }
 
  private:
-  const Nanos every_;
-  std::optional<Nanos> at_;
+  const DrawTime draw_;
+  std::optional<Nanos> every_, at_;
 };
 
 class Sleep final : public Generator {
  public:
-  explicit Sleep(DurationRange range) : range_(range) {}
+  explicit Sleep(DrawTime draw) : draw_(std::move(draw)) {}
   Turn next(Context& context) override {
-    if (!end_) {
-      const Nanos length = range_.low == range_.high
-                               ? range_.low
-                               : Nanos(context.random.between(range_.low.count(), range_.high.count()));
-      end_ = context.now + length;
-    }
+    if (!end_) end_ = context.now + draw_(context);
     return context.now >= *end_ ? Turn::exhausted() : Turn::wait(*end_);
   }
 
  private:
-  const DurationRange range_;
+  const DrawTime draw_;
   std::optional<Nanos> end_;
 };
 
@@ -137,12 +133,26 @@ GeneratorPtr stagger(double per_second, GeneratorPtr inner) {
   return std::make_unique<Stagger>(per_second, std::move(inner));
 }
 
+DrawTime drawn_from(DurationRange range) {
+  return [range](Context& context) {
+    return range.low == range.high ? range.low : Nanos(context.random.between(range.low.count(), range.high.count()));
+  };
+}
+
 GeneratorPtr delay(Nanos every, GeneratorPtr inner) {
-  return std::make_unique<Delay>(every, std::move(inner));
+  return delay(drawn_from({every, every}), std::move(inner));
+}
+
+GeneratorPtr delay(DrawTime every, GeneratorPtr inner) {
+  return std::make_unique<Delay>(std::move(every), std::move(inner));
 }
 
 GeneratorPtr sleep_for(DurationRange range) {
-  return std::make_unique<Sleep>(range);
+  return sleep_for(drawn_from(range));
+}
+
+GeneratorPtr sleep_for(DrawTime length) {
+  return std::make_unique<Sleep>(std::move(length));
 }
 
 GeneratorPtr arrivals(ArrivalOptions options, GeneratorPtr inner, std::shared_ptr<ArrivalCounters> counters) {

@@ -1,11 +1,9 @@
-// Generators that look at who asks and at what came of it: each-worker, reserve, limits, until-ok.
+// Generators that look at who asks: each-worker, reserve, limits of processes and of concurrency.
 
 #include <fmt/format.h>
 
-#include <deque>
 #include <map>
 #include <set>
-#include <unordered_map>
 
 #include "workloads/wrapper.h"
 
@@ -102,92 +100,6 @@ class ConcurrencyLimit final : public Wrapper {
   std::set<std::size_t> workers_;  // that have one in flight
 };
 
-class UntilOk final : public Generator {
- public:
-  UntilOk(std::function<std::vector<Invocation>()> list, int attempts, Nanos pause)
-      : list_(std::move(list)), attempts_(attempts), pause_(pause) {}
-
-  Turn next(Context&) override {
-    if (list_) {
-      for (Invocation& invocation : list_()) ready_.push_back({std::move(invocation), Nanos(0)});
-      list_ = nullptr;
-    }
-    if (ready_.empty()) return open_ > 0 ? Turn::wait() : Turn::exhausted();
-    Attempt attempt = std::move(ready_.front());
-    ready_.pop_front();
-    ++open_;
-    return Turn::operation(std::move(attempt.invocation), attempt.not_before);
-  }
-
-  void completed(Context& context, const Invocation& invocation, OpType type, const Value&) override {
-    --open_;
-    if (type == OpType::ok) {
-      tried_.erase(invocation.value);
-    } else if (++tried_[invocation.value] < attempts_) {
-      ready_.push_back({invocation, context.now + pause_});
-    }
-  }
-  bool wants_completions() const override { return true; }
-
- private:
-  struct Attempt {
-    Invocation invocation;
-    Nanos not_before;
-  };
-  std::function<std::vector<Invocation>()> list_;
-  const int attempts_;
-  const Nanos pause_;
-  std::deque<Attempt> ready_;
-  std::unordered_map<Value, int, ValueHash> tried_;
-  std::size_t open_ = 0;
-};
-
-class UntilFirstOk final : public Wrapper {
- public:
-  UntilFirstOk(GeneratorPtr inner, Nanos pause) : Wrapper(std::move(inner)), pause_(pause) {}
-  Turn next(Context& context) override {
-    if (done_) return Turn::exhausted();
-    Turn turn = inner_->next(context);
-    if (turn.kind == Turn::Kind::operation) turn.at = std::max(turn.at, not_before_);
-    return turn;
-  }
-  void completed(Context& context, const Invocation& invocation, OpType type, const Value& value) override {
-    if (type == OpType::ok) done_ = true;
-    not_before_ = context.now + pause_;
-    Wrapper::completed(context, invocation, type, value);
-  }
-  bool wants_completions() const override { return true; }
-
- private:
-  const Nanos pause_;
-  Nanos not_before_{0};
-  bool done_ = false;
-};
-
-class UntilAnswer final : public Wrapper {
- public:
-  UntilAnswer(Value answer, int times, int troubles, GeneratorPtr inner)
-      : Wrapper(std::move(inner)), answer_(std::move(answer)), times_(times), troubles_(troubles) {}
-  Turn next(Context& context) override {
-    return seen_ >= times_ || in_trouble_ >= troubles_ ? Turn::exhausted() : inner_->next(context);
-  }
-  void completed(Context& context, const Invocation& invocation, OpType type, const Value& value) override {
-    if (type != OpType::ok)
-      ++in_trouble_;
-    else if (value == answer_)
-      ++seen_;
-    else
-      in_trouble_ = 0;
-    Wrapper::completed(context, invocation, type, value);
-  }
-  bool wants_completions() const override { return true; }
-
- private:
-  const Value answer_;
-  const int times_, troubles_;
-  int seen_ = 0, in_trouble_ = 0;
-};
-
 }  // namespace
 
 GeneratorPtr each_worker(std::function<GeneratorPtr(std::size_t)> make) {
@@ -211,18 +123,6 @@ GeneratorPtr process_limit(std::size_t processes, GeneratorPtr inner) {
 
 GeneratorPtr concurrency_limit(std::size_t operations, GeneratorPtr inner) {
   return std::make_unique<ConcurrencyLimit>(operations, std::move(inner));
-}
-
-GeneratorPtr until_ok(std::function<std::vector<Invocation>()> list, int attempts, Nanos pause) {
-  return std::make_unique<UntilOk>(std::move(list), attempts, pause);
-}
-
-GeneratorPtr until_first_ok(GeneratorPtr inner, Nanos pause) {
-  return std::make_unique<UntilFirstOk>(std::move(inner), pause);
-}
-
-GeneratorPtr until_answer(Value answer, int times, int troubles, GeneratorPtr inner) {
-  return std::make_unique<UntilAnswer>(std::move(answer), times, troubles, std::move(inner));
 }
 
 }  // namespace shaketable

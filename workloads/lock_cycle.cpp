@@ -6,46 +6,43 @@
 namespace shaketable {
 namespace {
 
-class LockWorker final : public Generator {
- public:
-  explicit LockWorker(const LockCycle& options) : options_(options) {}
+const Name kAcquire("acquire"), kRelease("release"), kUse("use");
 
-  Turn next(Context& context) override {
-    static const Name acquire("acquire"), release("release"), use("use");
-    if (!holding_) {
-      lock_ = static_cast<std::int64_t>(context.random.below(static_cast<std::uint64_t>(options_.locks)));
-      hold_ = Nanos(context.random.between(options_.hold.low.count(), options_.hold.high.count()));
-      return Turn::operation({acquire, lock_}, not_before_);
-    }
-    if (token_.is_integer() && used_ < options_.uses)
-      return Turn::operation({use, Value::list({lock_, token_})}, granted_ + hold_ * (used_ + 1) / (options_.uses + 1));
-    return Turn::operation({release, lock_}, granted_ + hold_);
-  }
-
-  void completed(Context& context, const Invocation& invocation, OpType type, const Value& value) override {
-    static const Name acquire("acquire"), use("use");
-    if (invocation.f == acquire) {
-      holding_ = type == OpType::ok;
-      granted_ = context.now;
-      not_before_ = context.now + options_.retry;
-      token_ = value;
-      used_ = 0;
-    } else if (invocation.f == use && type != OpType::info) {
-      // Who was refused knows that the lock is another's by now, and gives it up.
-      used_ = type == OpType::ok ? used_ + 1 : options_.uses;
-    } else {
-      holding_ = false;  // released, or the process that held it is gone
-    }
-  }
-  bool wants_completions() const override { return true; }
-
- private:
-  const LockCycle options_;
-  bool holding_ = false;
-  Value lock_, token_;
-  Nanos granted_{0}, hold_{0}, not_before_{0};
-  std::int64_t used_ = 0;
+// What one worker has from an acquire to its release.
+struct Hold {
+  Value lock, token;
+  Nanos step{0};  // from the grant to the first use, and from there to each next thing
 };
+
+template <class... Part>
+GeneratorPtr in_turn(Part... part) {
+  std::vector<GeneratorPtr> parts;
+  (parts.push_back(std::move(part)), ...);
+  return chain(std::move(parts));
+}
+
+GeneratorPtr one_hold(const LockCycle& options) {
+  const auto hold = std::make_shared<Hold>();
+  GeneratorPtr acquire = until_first_ok(
+      answers([hold](const Value& token) { hold->token = token; }, repeat([hold, options](Context& context) {
+                hold->lock = static_cast<std::int64_t>(context.random.below(static_cast<std::uint64_t>(options.locks)));
+                return Invocation{kAcquire, hold->lock};
+              })),
+      options.retry);
+  // Who was refused knows that the lock is another's by now, and gives it up.
+  GeneratorPtr uses =
+      until({{.types = {OpType::fail}}}, limit(static_cast<std::uint64_t>(options.uses), repeat([hold](Context&) {
+                                                 return Invocation{kUse, Value::list({hold->lock, hold->token})};
+                                               })));
+  GeneratorPtr release = limit(1, repeat([hold](Context&) { return Invocation{kRelease, hold->lock}; }));
+  const DrawTime step = [hold](Context&) { return hold->step; };
+  const DurationRange steps{options.hold.low / (options.uses + 1), options.hold.high / (options.uses + 1)};
+  return in_turn(std::move(acquire),
+                 // The process that held it may be gone, and the lock is its.
+                 until({{.types = {OpType::info}}},
+                       let([hold, draw = drawn_from(steps)](Context& context) { hold->step = draw(context); },
+                           in_turn(sleep_for(step), delay(step, in_turn(std::move(uses), std::move(release)))))));
+}
 
 }  // namespace
 
@@ -63,7 +60,7 @@ LockCycle lock_cycle_of(const Parameters& parameters) {
 }
 
 GeneratorPtr lock_cycle(LockCycle options) {
-  return each_worker([options](std::size_t) { return std::make_unique<LockWorker>(options); });
+  return each_worker([options](std::size_t) { return cycle([options] { return one_hold(options); }); });
 }
 
 }  // namespace shaketable

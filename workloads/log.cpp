@@ -11,6 +11,8 @@ namespace shaketable {
 namespace {
 
 constexpr int kEmptyPolls = 3, kMostTroubles = 50;
+constexpr Nanos kPause = std::chrono::milliseconds(100);
+const Name kSend("send"), kPoll("poll"), kAssign("assign");
 
 Value every_key(std::int64_t keys) {
   std::vector<Value> all;
@@ -18,102 +20,94 @@ Value every_key(std::int64_t keys) {
   return Value::list(std::move(all));
 }
 
-const Value& poll_value() {
-  static const Value value = Value::list({Value::list({"poll"})});
-  return value;
+GeneratorPtr always(Name f, const Value& value) {
+  return repeat([f, value](Context&) { return Invocation{f, value}; });
 }
 
-// One process: it must have logs assigned before it polls, and a process that took its place must again.
-class LogWorker final : public Generator {
- public:
-  struct Options {
-    std::int64_t keys = 4, sends = 1;
-    double polls = 0.5, assigns = 0.02;
-    std::uint64_t bytes = 0;
-  };
-  LogWorker(const Options& options, KeyPicker picker, std::shared_ptr<std::int64_t> last)
-      : options_(options), picker_(std::move(picker)), last_(std::move(last)) {}
+GeneratorPtr polls() {
+  return always(kPoll, Value::list({Value::list({"poll"})}));
+}
 
-  Turn next(Context& context) override {
-    static const Name send("send"), poll("poll"), assign("assign");
-    Random& random = context.random;
-    if (!assigned_ || random.chance(options_.assigns)) {
-      std::vector<Value> keys;
-      for (std::int64_t key = 0; key < options_.keys; ++key) keys.emplace_back(key);
-      random.shuffle(keys);
-      keys.resize(1 + random.below(keys.size()));
-      return Turn::operation({assign, Value::list(std::move(keys))});
-    }
-    if (random.chance(options_.polls)) return Turn::operation({poll, poll_value()});
-    // One message a key, so that systems take it that append to several logs at once but not twice to one.
-    std::vector<std::size_t> keys;
-    const std::int64_t wanted = random.between(1, options_.sends);
+GeneratorPtr assigns(std::int64_t keys) {
+  return repeat([keys](Context& context) {
+    std::vector<Value> some;
+    for (std::int64_t key = 0; key < keys; ++key) some.emplace_back(key);
+    context.random.shuffle(some);
+    some.resize(1 + context.random.below(some.size()));
+    return Invocation{kAssign, Value::list(std::move(some))};
+  });
+}
+
+struct Sends {
+  std::int64_t keys, most;
+  std::uint64_t bytes;
+  KeyPicker picker;
+  std::shared_ptr<std::int64_t> last;  // of all workers
+
+  // One message a key, so that systems take it that append to several logs at once but not twice to one.
+  Invocation operator()(Context& context) {
+    std::vector<std::size_t> chosen;
+    const std::int64_t wanted = most == 1 ? 1 : context.random.between(1, most);
     for (std::int64_t i = 0; i < wanted; ++i) {
-      const std::size_t key = picker_.pick(random, static_cast<std::size_t>(options_.keys));
-      if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+      const std::size_t key = picker.pick(context.random, static_cast<std::size_t>(keys));
+      if (std::find(chosen.begin(), chosen.end(), key) == chosen.end()) chosen.push_back(key);
     }
     std::vector<Value> messages;
-    for (const std::size_t key : keys)
-      messages.push_back(Value::list({"send", static_cast<std::int64_t>(key), sized_value(++*last_, options_.bytes)}));
-    return Turn::operation({send, Value::list(std::move(messages))});
+    for (const std::size_t key : chosen)
+      messages.push_back(Value::list({"send", static_cast<std::int64_t>(key), sized_value(++*last, bytes)}));
+    return {kSend, Value::list(std::move(messages))};
   }
-
-  void completed(Context&, const Invocation& invocation, OpType type, const Value&) override {
-    static const Name poll("poll"), assign("assign");
-    if (invocation.f == assign) assigned_ = type == OpType::ok;
-    // A poll that failed may mean that a new client, which knows of no assignment, stands in the old one's place.
-    if (type == OpType::info || (invocation.f == poll && type == OpType::fail)) assigned_ = false;
-  }
-  bool wants_completions() const override { return true; }
-
- private:
-  const Options options_;
-  KeyPicker picker_;
-  std::shared_ptr<std::int64_t> last_;
-  bool assigned_ = false;
 };
+
+using Weighted = std::vector<std::pair<double, GeneratorPtr>>;
+
+GeneratorPtr one_of(double share, GeneratorPtr first, GeneratorPtr second) {
+  Weighted both;
+  both.emplace_back(share, std::move(first));
+  both.emplace_back(1 - share, std::move(second));
+  return mix(std::move(both));
+}
+
+// One worker: it must have logs assigned before it polls, and a process that took its place must again. A poll that
+// failed may mean that a new client, which knows of no assignment, stands in the old one's place.
+GeneratorPtr work(const Parameters& parameters, const std::shared_ptr<std::int64_t>& last) {
+  const std::int64_t keys = parameters.integer("keys");
+  const Sends sends{keys, parameters.integer("sends"), parameters.size("value_bytes"), key_picker(parameters), last};
+  return cycle([keys, sends, assigning = parameters.number("assigns"), polling = parameters.number("polls")] {
+    std::vector<GeneratorPtr> parts;
+    parts.push_back(until_first_ok(assigns(keys), Nanos(0)));
+    parts.push_back(until({{.types = {OpType::info}}, {.functions = {kAssign, kPoll}, .types = {OpType::fail}}},
+                          one_of(assigning, assigns(keys), one_of(polling, polls(), repeat(sends)))));
+    return chain(std::move(parts));
+  });
+}
 
 // One worker reads every log to its end.
-class ReadToTheEnd final : public Generator {
- public:
-  explicit ReadToTheEnd(std::int64_t keys) : keys_(keys) {}
-  Turn next(Context& context) override {
-    static const Name poll("poll"), assign("assign");
-    if (context.worker != 0 || empty_ >= kEmptyPolls || troubles_ >= kMostTroubles) return Turn::exhausted();
-    if (!assigned_) return Turn::operation({assign, every_key(keys_)}, not_before_);
-    return Turn::operation({poll, poll_value()}, not_before_);
-  }
-  void completed(Context& context, const Invocation& invocation, OpType type, const Value& value) override {
-    static const Name assign("assign");
-    if (type != OpType::ok) {
-      ++troubles_;
-      assigned_ = false;
-      not_before_ = context.now + std::chrono::milliseconds(100);
-    } else if (invocation.f == assign) {
-      assigned_ = true;
-    } else if (value.is_list() && value.size() == 1 && value[0].is_list() && value[0].size() == 2) {
-      empty_ = value[0][1].items().empty() ? empty_ + 1 : 0;
-      troubles_ = 0;
-    }
-  }
-  bool wants_completions() const override { return true; }
-
- private:
-  const std::int64_t keys_;
-  bool assigned_ = false;
-  int empty_ = 0, troubles_ = 0;
-  Nanos not_before_{0};
-};
+GeneratorPtr read_to_the_end(std::int64_t keys) {
+  GeneratorPtr reading = cycle([keys] {
+    std::vector<GeneratorPtr> parts;
+    parts.push_back(until_first_ok(always(kAssign, every_key(keys)), kPause));
+    parts.push_back(until({{.types = {OpType::fail, OpType::info}}}, polls()));
+    parts.push_back(sleep_for({kPause, kPause}));
+    return chain(std::move(parts));
+  });
+  const Value nothing = Value::list({Value::list({"poll", Value::map({})})});
+  const auto troubles = [](Name f) {
+    return Ending{.functions = {f}, .types = {OpType::fail, OpType::info}, .in_a_row = kMostTroubles};
+  };
+  std::vector<std::pair<std::size_t, GeneratorPtr>> one;
+  one.emplace_back(1, until({{.functions = {kPoll}, .types = {OpType::ok}, .answer = nothing, .in_a_row = kEmptyPolls},
+                             troubles(kPoll),
+                             troubles(kAssign)},
+                            std::move(reading)));
+  return reserve(std::move(one), nullptr);
+}
 
 Result<Workload> make(const Parameters& parameters, std::size_t /*workers*/) {
-  const LogWorker::Options options{parameters.integer("keys"), parameters.integer("sends"), parameters.number("polls"),
-                                   parameters.number("assigns"), parameters.size("value_bytes")};
   auto last = std::make_shared<std::int64_t>(0);
   Workload workload;
-  workload.main = each_worker([options, picker = key_picker(parameters), last](std::size_t) {
-    return std::make_unique<LogWorker>(options, picker, last);
-  });
-  workload.final = std::make_unique<ReadToTheEnd>(options.keys);
+  workload.main = each_worker([parameters, last](std::size_t) { return work(parameters, last); });
+  workload.final = read_to_the_end(parameters.integer("keys"));
   workload.checks = {{"kafka", {{"drained", parameters.boolean("drained")}}}};
   return workload;
 }

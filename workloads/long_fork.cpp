@@ -1,67 +1,37 @@
 // Groups of keys, each written once, alone, and read together: two readers must not see two writes in different orders
 // (jepsen.tests.long-fork).
 
-#include <algorithm>
-
 #include "workloads/builtin.h"
 #include "workloads/specs.h"
 
 namespace shaketable {
 namespace {
 
-class LongFork final : public Generator {
- public:
-  LongFork(std::size_t groups, std::int64_t size, std::uint64_t reads) : size_(size), reads_(reads), groups_(groups) {
-    for (Group& group : groups_) renew(group);
+GeneratorPtr group_of(std::int64_t first, std::int64_t size, std::uint64_t reads) {
+  static const Name txn("txn");
+  std::vector<std::pair<std::uint64_t, GeneratorPtr>> writes, all;
+  std::vector<Value> micros;
+  for (std::int64_t key = first; key < first + size; ++key) {
+    micros.push_back(Value::list({"r", key, nullptr}));
+    writes.emplace_back(1, sequence({{txn, Value::list({Value::list({"w", key, 1})})}}));
   }
-
-  Turn next(Context& context) override {
-    static const Name txn("txn");
-    Random& random = context.random;
-    Group& group = groups_[random.below(groups_.size())];
-    // Reads are spread over the time in which the group's keys are written, and a while after.
-    const std::uint64_t turns = group.unwritten.size() + group.reads_left;
-    if (random.below(turns) < group.unwritten.size()) {
-      const std::size_t at = random.below(group.unwritten.size());
-      const std::int64_t key = group.unwritten[at];
-      group.unwritten.erase(group.unwritten.begin() + static_cast<std::ptrdiff_t>(at));
-      renew_if_done(group);
-      return Turn::operation({txn, Value::list({Value::list({"w", key, 1})})});
-    }
-    std::vector<Value> reads;
-    for (std::int64_t key = group.first; key < group.first + size_; ++key)
-      reads.push_back(Value::list({"r", key, nullptr}));
-    random.shuffle(reads);
-    --group.reads_left;
-    renew_if_done(group);
-    return Turn::operation({txn, Value::list(std::move(reads))});
-  }
-
- private:
-  struct Group {
-    std::int64_t first = 0;
-    std::vector<std::int64_t> unwritten;
-    std::uint64_t reads_left = 0;
-  };
-  void renew_if_done(Group& group) {
-    if (group.unwritten.empty() && group.reads_left == 0) renew(group);
-  }
-  void renew(Group& group) {
-    group = {next_, {}, reads_};
-    for (; next_ < group.first + size_; ++next_) group.unwritten.push_back(next_);
-  }
-
-  const std::int64_t size_;
-  const std::uint64_t reads_;
-  std::int64_t next_ = 0;
-  std::vector<Group> groups_;
-};
+  // Reads are spread over the time in which the group's keys are written, and a while after.
+  all.emplace_back(size, shuffle(std::move(writes)));
+  all.emplace_back(reads, repeat([micros = std::move(micros)](Context& context) {
+                     std::vector<Value> shuffled = micros;
+                     context.random.shuffle(shuffled);
+                     return Invocation{txn, Value::list(std::move(shuffled))};
+                   }));
+  return shuffle(std::move(all));
+}
 
 Result<Workload> make(const Parameters& parameters, std::size_t /*workers*/) {
+  const std::int64_t size = parameters.integer("group_keys");
+  const auto reads = static_cast<std::uint64_t>(parameters.integer("reads_per_group"));
   Workload workload;
-  workload.main = std::make_unique<LongFork>(static_cast<std::size_t>(parameters.integer("groups")),
-                                             parameters.integer("group_keys"),
-                                             static_cast<std::uint64_t>(parameters.integer("reads_per_group")));
+  workload.main = on_keys(
+      static_cast<std::size_t>(parameters.integer("groups")), static_cast<std::uint64_t>(size) + reads,
+      [size, reads](std::int64_t group) { return group_of(group * size, size, reads); }, std::make_shared<KeyCount>());
   workload.checks = {{"long-fork", {}}};
   return workload;
 }

@@ -8,59 +8,45 @@
 namespace shaketable {
 namespace {
 
-// Groups of registers come and go as the keys of the workload register do. A transaction stays within one group, so
-// that each group is an object of its own.
-class MultiRegister final : public Generator {
+// One transaction on some of a group's registers: it reads them all, or writes them all.
+class Transactions {
  public:
-  MultiRegister(const Parameters& parameters, std::shared_ptr<KeyCount> groups)
-      : size_(parameters.integer("registers")),
-        operations_(static_cast<std::uint64_t>(parameters.integer("ops_per_group"))),
-        reads_(parameters.number("reads")),
-        bytes_(parameters.size("value_bytes")),
-        picker_(key_picker(parameters)),
-        count_(std::move(groups)),
-        groups_(static_cast<std::size_t>(parameters.integer("keys"))) {
-    for (Group& group : groups_) renew(group);
+  Transactions(const Parameters& parameters, std::int64_t group)
+      : reads_(parameters.number("reads")), bytes_(parameters.size("value_bytes")) {
+    const std::int64_t size = parameters.integer("registers");
+    for (std::int64_t key = group * size; key < (group + 1) * size; ++key) keys_.push_back(key);
   }
 
-  Turn next(Context& context) override {
+  Invocation operator()(Context& context) {
     static const Name txn("txn");
-    Random& random = context.random;
-    Group& group = groups_[picker_.pick(random, groups_.size())];
-    const bool reads = random.chance(reads_);
-    std::vector<std::int64_t> chosen(static_cast<std::size_t>(size_));
-    for (std::int64_t i = 0; i < size_; ++i) chosen[static_cast<std::size_t>(i)] = group.number * size_ + i;
-    random.shuffle(chosen);
-    chosen.resize(1 + random.below(chosen.size()));
+    const bool reads = context.random.chance(reads_);
+    std::vector<std::int64_t> chosen = keys_;
+    context.random.shuffle(chosen);
+    chosen.resize(1 + context.random.below(chosen.size()));
     std::vector<Value> micros;
     for (const std::int64_t key : chosen)
       micros.push_back(reads ? Value::list({"r", key, nullptr})
                              : Value::list({"w", key, sized_value(++last_, bytes_)}));
-    if (--group.left == 0) renew(group);
-    return Turn::operation({txn, Value::list(std::move(micros))});
+    return {txn, Value::list(std::move(micros))};
   }
 
  private:
-  struct Group {
-    std::int64_t number = 0;
-    std::uint64_t left = 0;
-  };
-  void renew(Group& group) { group = {count_->used++, operations_}; }
-
-  const std::int64_t size_;
-  const std::uint64_t operations_;
-  const double reads_;
-  const std::uint64_t bytes_;
-  KeyPicker picker_;
-  std::shared_ptr<KeyCount> count_;
-  std::vector<Group> groups_;
+  double reads_;
+  std::uint64_t bytes_;
+  std::vector<std::int64_t> keys_;
   std::int64_t last_ = 0;
 };
 
 Result<Workload> make(const Parameters& parameters, std::size_t /*workers*/) {
   auto groups = std::make_shared<KeyCount>();
   Workload workload;
-  workload.main = std::make_unique<MultiRegister>(parameters, groups);
+  // Groups of registers come and go as the keys of the workload register do. A transaction stays within one group, so
+  // that each group is an object of its own.
+  workload.main = on_keys(
+      static_cast<std::size_t>(parameters.integer("keys")),
+      static_cast<std::uint64_t>(parameters.integer("ops_per_group")),
+      [parameters](std::int64_t group) { return repeat(Transactions(parameters, group)); }, groups,
+      key_picker(parameters));
   workload.final = final_reads([groups, size = parameters.integer("registers")] {
     std::vector<Invocation> reads;
     for (std::int64_t group = 0; group < groups->used; ++group) {

@@ -225,9 +225,10 @@ int command_line(int argc, char** argv) {
   std::string list_what;
   bool list_json = false;
   CLI::App* list_app = app.add_subcommand("list", "what plans can name");
-  list_app->add_option("WHAT", list_what, "faults, workloads, checkers, models, clients or systems")
+  list_app->add_option("WHAT", list_what, "faults, workloads, generators, values, checkers, models, clients or systems")
       ->required()
-      ->check(CLI::IsMember({"faults", "workloads", "checkers", "models", "clients", "systems"}));
+      ->check(
+          CLI::IsMember({"faults", "workloads", "generators", "values", "checkers", "models", "clients", "systems"}));
   list_app->add_flag("--json", list_json, "print one JSON object");
   list_app->callback([&] { code = list_command(list_what, list_json); });
 

@@ -8,6 +8,7 @@
 #include "history/text.h"
 #include "orchestrator/catalogue.h"
 #include "orchestrator/commands/commands.h"
+#include "orchestrator/plan/generator_reader.h"
 
 namespace shaketable {
 namespace {
@@ -96,6 +97,17 @@ ExitCode print_lines(const std::vector<std::pair<std::string, std::string>>& lin
   return ExitCode::pass;
 }
 
+ExitCode print_forms(const std::vector<PlanForm>& forms, bool json) {
+  std::vector<Value> list;
+  for (const PlanForm& form : forms)
+    if (json)
+      list.push_back(Value::map({{"name", form.name}, {"about", form.about}, {"example", form.example}}));
+    else
+      fmt::print("{:18} {}\n{:18} {}\n", form.name, form.about, "", form.example);
+  if (json) fmt::print("{}\n", to_json(Value::list(std::move(list))));
+  return ExitCode::pass;
+}
+
 }  // namespace
 
 ExitCode list_command(const std::string& what, bool json) {
@@ -104,6 +116,8 @@ ExitCode list_command(const std::string& what, bool json) {
   if (what == "workloads") return print_all(all.workloads, json, "needs");
   if (what == "checkers") return print_all(all.checkers, json);
   if (what == "clients") return print_all(all.clients, json, "offers");
+  if (what == "generators") return print_forms(generator_forms(), json);
+  if (what == "values") return print_forms(value_forms(), json);
   std::vector<std::pair<std::string, std::string>> lines;
   if (what == "models") {
     for (const ModelInfo& model : linearizability_models())

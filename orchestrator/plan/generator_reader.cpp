@@ -11,16 +11,28 @@ namespace {
 
 using Kind = GeneratorSpec::Kind;
 
-constexpr double kDay = 86400;
+constexpr double kDay = 86400, kMonth = 30 * kDay;
 constexpr double kMost = 1e12;
 
 class GeneratorReader {
  public:
-  explicit GeneratorReader(Problems& problems) : problems_(problems) {}
+  explicit GeneratorReader(Problems& problems) : problems_(problems), names_(problems) {}
 
-  GeneratorSpec read(const Yaml& node) { return read(node, nullptr); }
+  GeneratorSpec read_whole(const Yaml& node) {
+    GeneratorSpec spec = read(node);
+    names_.finish();
+    return spec;
+  }
+
+  static std::vector<PlanForm> forms() {
+    std::vector<PlanForm> all;
+    for (const auto& [name, form] : readers()) all.push_back({name, form.about, form.example});
+    return all;
+  }
 
  private:
+  GeneratorSpec read(const Yaml& node) { return read(node, nullptr); }
+
   // `extra`: keys that the whole around it reads: weight, workers.
   GeneratorSpec read(const Yaml& node, const char* extra) {
     GeneratorSpec spec;
@@ -48,7 +60,7 @@ class GeneratorReader {
       for (const YamlEntry& entry : node.entries)
         if (remedy.empty()) remedy = did_you_mean(entry.key, names);
       problems_.add(node.place, fmt::format("a generator needs one of f, mix, limit and the others of "
-                                            "docs/generators.md{}",
+                                            "`shaketable list generators`{}",
                                             remedy));
       return spec;
     }
@@ -58,48 +70,26 @@ class GeneratorReader {
     if (head->value->kind == YamlKind::null)
       problems_.add(head->place, fmt::format("{} has no value", head->key));
     else
-      (this->*readers().at(head->key))(*head, fields, spec);
+      (this->*readers().at(head->key).read)(*head, fields, spec);
     fields.finish();
     return spec;
   }
 
   using Reader = void (GeneratorReader::*)(const YamlEntry&, Fields&, GeneratorSpec&);
-  static const std::map<std::string, Reader, std::less<>>& readers() {
-    using R = GeneratorReader;
-    static const std::map<std::string, Reader, std::less<>> all = {
-        {"f", &R::operation},
-        {"mix", &R::mix_of},
-        {"any", &R::list<Kind::any>},
-        {"flip-flop", &R::list<Kind::flip_flop>},
-        {"phases", &R::list<Kind::phases>},
-        {"chain", &R::list<Kind::chain>},
-        {"synchronize", &R::one<Kind::synchronize>},
-        {"each-worker", &R::one<Kind::each_worker>},
-        {"once", &R::once},
-        {"cycle", &R::cycle_of},
-        {"limit", &R::counted<Kind::limit>},
-        {"process-limit", &R::counted<Kind::process_limit>},
-        {"concurrency-limit", &R::counted<Kind::concurrency_limit>},
-        {"time-limit", &R::timed<Kind::time_limit>},
-        {"stagger", &R::timed<Kind::stagger>},
-        {"delay", &R::timed<Kind::delay>},
-        {"sleep", &R::sleep},
-        {"reserve", &R::reserve_of},
-        {"until-ok", &R::until_ok_of},
-        {"until-answer", &R::until_answer_of},
-        {"per-key", &R::per_key_of},
-        {"every-key", &R::every_key},
-        {"transactions", &R::transactions_of},
-    };
-    return all;
-  }
+  struct Form {
+    Reader read;
+    const char *about, *example;
+  };
+  static const std::map<std::string, Form, std::less<>>& readers();
 
   void operation(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
     const Yaml& f = *head.value;
     spec.kind = Kind::operation;
     spec.f = to_text(f, "f", problems_).value_or("");
     if (f.kind == YamlKind::scalar && spec.f.empty()) problems_.add(f.place, "f must be the name of a function");
-    if (const YamlEntry* value = fields.entry("value")) spec.value = read_value_spec(*value->value, problems_);
+    if (const YamlEntry* value = fields.entry("value")) spec.value = read_value_spec(*value->value, names_, problems_);
+    fields.text("answer", spec.name);
+    if (!spec.name.empty()) names_.give(spec.name);
   }
 
   void mix_of(const YamlEntry& head, Fields&, GeneratorSpec& spec) {
@@ -131,6 +121,12 @@ class GeneratorReader {
     spec.parts.push_back(read(inner));
   }
 
+  void each_worker_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
+    names_.enter(GeneratorNames::Part::worker);
+    one<Kind::each_worker>(head, fields, spec);
+    names_.leave();
+  }
+
   void once(const YamlEntry& head, Fields&, GeneratorSpec& spec) {
     const Yaml& inner = *head.value;
     spec.kind = Kind::limit;
@@ -155,15 +151,55 @@ class GeneratorReader {
   void timed(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
     const Yaml& time = *head.value;
     spec.kind = kind;
-    const Nanos length = to_duration(time, head.key, problems_, {1e-6, 30 * kDay}).value_or(std::chrono::seconds(1));
-    spec.time = {length, length};
+    spec.time = to_duration(time, head.key, problems_, {1e-6, kMonth}).value_or(std::chrono::seconds(1));
+    of(fields, spec);
+  }
+
+  // A length of time: 5s, [1s, 5s], or a value that is drawn.
+  ValueSpec length(const YamlEntry& head, double least) {
+    if (head.value->kind == YamlKind::map) return read_value_spec(*head.value, names_, problems_);
+    ValueSpec spec;
+    spec.kind = ValueSpec::Kind::duration;
+    const DurationRange range = to_range(*head.value, head.key, problems_, {least, kMonth}).value_or(DurationRange{});
+    spec.low = range.low.count();
+    spec.high = range.high.count();
+    return spec;
+  }
+
+  void delay_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
+    spec.kind = Kind::delay;
+    spec.value = length(head, 1e-6);
     of(fields, spec);
   }
 
   void sleep(const YamlEntry& head, Fields&, GeneratorSpec& spec) {
-    const Yaml& time = *head.value;
     spec.kind = Kind::sleep;
-    spec.time = to_range(time, "sleep", problems_, {0, 30 * kDay}).value_or(DurationRange{});
+    spec.value = length(head, 0);
+  }
+
+  void let_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
+    spec.kind = Kind::let;
+    if (head.value->kind != YamlKind::map || head.value->entries.empty())
+      problems_.add(head.value->place,
+                    fmt::format("let must be a map of names to values such as {{n: {{below: 5}}}}, "
+                                "not {}",
+                                head.value->kind == YamlKind::map ? "an empty map" : describe(*head.value)));
+    for (const YamlEntry& entry : head.value->entries) {
+      spec.names.emplace_back(entry.key, read_value_spec(*entry.value, names_, problems_));
+      names_.give(entry.key);
+    }
+    of(fields, spec);
+  }
+
+  void shuffle_of(const YamlEntry& head, Fields&, GeneratorSpec& spec) {
+    spec.kind = Kind::shuffle;
+    for_each(*head.value, "shuffle", [&](const Yaml& item) {
+      const YamlEntry* count = item.kind == YamlKind::map ? item.find("count") : nullptr;
+      spec.counts.push_back(
+          count ? static_cast<std::uint64_t>(to_integer(*count->value, "count", problems_, {1, kMost}).value_or(1))
+                : 1);
+      spec.parts.push_back(read(item, "count"));
+    });
   }
 
   void reserve_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
@@ -185,25 +221,78 @@ class GeneratorReader {
 
   void until_ok_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
     one<Kind::until_ok>(head, fields, spec);
-    pause(fields, spec, Nanos(0));
+    fields.duration("pause", spec.time, {0, kDay});
+  }
+
+  void until_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
+    spec.kind = Kind::until;
+    const Yaml& endings = *head.value;
+    if (endings.kind == YamlKind::list && !endings.items.empty())
+      for (const YamlPtr& item : endings.items) spec.endings.push_back(ending(*item));
+    else
+      spec.endings.push_back(ending(endings));
+    of(fields, spec);
+  }
+
+  Ending ending(const Yaml& node) {
+    Ending out;
+    if (node.kind != YamlKind::map || node.entries.empty()) {
+      problems_.add(node.place, fmt::format("until must say how operations end, such as {{is: info}} or {{f: poll, is: "
+                                            "[fail, info]}}, not {}",
+                                            node.kind == YamlKind::map ? "an empty map" : describe(node)));
+      return out;
+    }
+    Fields fields(node, node.place, "an ending", problems_);
+    std::vector<std::string> functions;
+    fields.texts("f", functions);
+    for (const std::string& f : functions) out.functions.emplace_back(f);
+    if (const Yaml* is = fields.find("is")) {
+      const bool several = is->kind == YamlKind::list;
+      const auto type_of = [&](const Yaml& one) {
+        const std::string word = to_choice(one, "is", problems_, {"ok", "fail", "info"}).value_or("ok");
+        out.types.push_back(word == "ok" ? OpType::ok : word == "fail" ? OpType::fail : OpType::info);
+      };
+      if (several)
+        for (const YamlPtr& item : is->items) type_of(*item);
+      else
+        type_of(*is);
+    }
+    if (const YamlEntry* answer = fields.entry("answer")) out.answer = constant_of(*answer->value, "answer");
+    fields.integer("in-a-row", out.in_a_row, {1, 1e9});
+    fields.finish();
+    return out;
+  }
+
+  void retry_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
+    one<Kind::retry>(head, fields, spec);
+    spec.count = whole(fields, "attempts", 5, 1, 1000);
+  }
+
+  // The word null is a value, too; `nothing` is how a plan says it where a value must stand.
+  Value constant_of(const Yaml& node, const char* what) {
+    const ValueSpec spec = read_value_spec(node, names_, problems_);
+    if (draws(spec) || refers(spec)) {
+      problems_.add(node.place, fmt::format("{} must be a value that is the same each time", what));
+      return {};
+    }
+    Value value = constant(spec);
+    return value == Value("nothing") ? Value() : value;
   }
 
   void until_answer_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
-    const Yaml& answer = *head.value;
     spec.kind = Kind::until_answer;
-    spec.value = read_value_spec(answer, problems_);
-    if (spec.value.kind != ValueSpec::Kind::literal)
-      problems_.add(answer.place, fmt::format("until-answer must be a value as it is, not {}", describe(answer)));
-    // The word null is an answer, too; `until-answer: nothing` is how a plan
-    // says it.
-    if (spec.value.literal == Value("nothing")) spec.value.literal = Value();
+    spec.value.literal = constant_of(*head.value, "until-answer");
     spec.count = whole(fields, "times", 1, 1);
     spec.keys = whole(fields, "troubles", 200, 1);
     of(fields, spec);
   }
 
   void per_key_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
+    names_.enter(GeneratorNames::Part::key);
+    fields.text("as", spec.name);
+    if (!spec.name.empty()) names_.give_outside(spec.name);
     one<Kind::per_key>(head, fields, spec);
+    names_.leave();
     spec.keys = whole(fields, "keys", 10, 1, 1e6);
     spec.count = whole(fields, "operations", 200, 1);
     read_distribution(fields, spec.distribution, spec.skew, problems_);
@@ -211,7 +300,11 @@ class GeneratorReader {
 
   void every_key(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
     const Yaml& inner = *head.value;
+    names_.enter(GeneratorNames::Part::other);
+    names_.give("key");
+    names_.give("keys");
     GeneratorSpec operation = read(inner);
+    names_.leave();
     if (operation.kind != Kind::operation || draws(operation.value))
       problems_.add(inner.place,
                     "every-key must be one operation, such as {f: read, value: "
@@ -220,7 +313,9 @@ class GeneratorReader {
     spec.f = operation.f;
     spec.value = std::move(operation.value);
     spec.count = whole(fields, "attempts", 5, 1, 1000);
-    pause(fields, spec, std::chrono::milliseconds(200));
+    spec.keys = whole(fields, "at-once", 1, 1, 1e6);
+    spec.time = std::chrono::milliseconds(200);
+    fields.duration("pause", spec.time, {0, kDay});
   }
 
   void transactions_of(const YamlEntry& head, Fields& fields, GeneratorSpec& spec) {
@@ -256,24 +351,11 @@ class GeneratorReader {
     options.picker = KeyPicker(distribution, skew);
   }
 
-  static bool draws(const ValueSpec& value) {
-    if (value.kind != ValueSpec::Kind::literal && value.kind != ValueSpec::Kind::list &&
-        value.kind != ValueSpec::Kind::map && value.kind != ValueSpec::Kind::variable)
-      return true;
-    return std::any_of(value.items.begin(), value.items.end(), draws);
-  }
-
   void of(Fields& fields, GeneratorSpec& spec) {
     if (const Yaml* inner = fields.find("of"))
       spec.parts.push_back(read(*inner));
     else if (!fields.entry("of"))
       problems_.add(fields.place(), "\"of\" is missing: the generator that this is about");
-  }
-
-  void pause(Fields& fields, GeneratorSpec& spec, Nanos fallback) {
-    Nanos pause = fallback;
-    fields.duration("pause", pause, {0, kDay});
-    spec.time = {pause, pause};
   }
 
   std::uint64_t whole(Fields& fields, const char* key, std::uint64_t fallback, double least, double most = kMost) {
@@ -293,12 +375,88 @@ class GeneratorReader {
   }
 
   Problems& problems_;
+  GeneratorNames names_;
 };
+
+const std::map<std::string, GeneratorReader::Form, std::less<>>& GeneratorReader::readers() {
+  using R = GeneratorReader;
+  static const std::map<std::string, Form, std::less<>> all = {
+      {"f",
+       {&R::operation, "this operation, for ever; answer: the name that its answer gets",
+        "{f: write, value: {next: n}}"}},
+      {"mix", {&R::mix_of, "one at random for each operation, by weight", "{mix: [{weight: 2, f: read}, {f: write}]}"}},
+      {"any",
+       {&R::list<Kind::any>, "the one whose operation is soonest; over when all are",
+        "{any: [{delay: 1s, of: {f: read}}, {limit: 9, of: {f: write}}]}"}},
+      {"flip-flop",
+       {&R::list<Kind::flip_flop>, "each in turn; over when the one whose turn it is is",
+        "{flip-flop: [{f: read}, {f: write}]}"}},
+      {"phases",
+       {&R::list<Kind::phases>, "one after the other; between two, every operation in flight completes",
+        "{phases: [{limit: 9, of: {f: write}}, {f: read}]}"}},
+      {"chain",
+       {&R::list<Kind::chain>, "one after the other, without waiting",
+        "{chain: [{once: {f: acquire}}, {sleep: 1s}, {once: {f: release}}]}"}},
+      {"shuffle",
+       {&R::shuffle_of, "so many operations of each (count), in random order",
+        "{shuffle: [{count: 2, f: write}, {count: 10, f: read}]}"}},
+      {"synchronize",
+       {&R::one<Kind::synchronize>, "waits until nothing is in flight, once", "{synchronize: {f: read}}"}},
+      {"each-worker",
+       {&R::each_worker_of, "one of its own for each worker", "{each-worker: {limit: 5, of: {f: read}}}"}},
+      {"once", {&R::once, "one operation", "{once: {f: read}}"}},
+      {"cycle", {&R::cycle_of, "anew each time it is over", "{cycle: {once: {f: read}}, times: 3}"}},
+      {"let",
+       {&R::let_of, "draws values once, at the first operation, for all of its operations to use",
+        "{let: {lock: {below: 3}}, of: {f: acquire, value: {value-of: lock}}}"}},
+      {"limit", {&R::counted<Kind::limit>, "so many operations", "{limit: 10, of: {f: read}}"}},
+      {"process-limit",
+       {&R::counted<Kind::process_limit>, "over for every process after so many",
+        "{process-limit: 10, of: {f: read}}"}},
+      {"concurrency-limit",
+       {&R::counted<Kind::concurrency_limit>, "so many operations in flight at most",
+        "{concurrency-limit: 3, of: {f: read}}"}},
+      {"time-limit",
+       {&R::timed<Kind::time_limit>, "ends so long after its first operation was asked for",
+        "{time-limit: 10s, of: {f: read}}"}},
+      {"stagger",
+       {&R::timed<Kind::stagger>, "operations at random distances, this on average", "{stagger: 10ms, of: {f: read}}"}},
+      {"delay", {&R::delay_of, "operations so far apart", "{delay: 10ms, of: {f: read}}"}},
+      {"sleep", {&R::sleep, "nothing for so long, then over", "{sleep: [1s, 5s]}"}},
+      {"reserve",
+       {&R::reserve_of, "each has so many workers; the others do the rest",
+        "{reserve: [{workers: 2, f: write}], rest: {f: read}}"}},
+      {"until-ok", {&R::until_ok_of, "until an operation is ok", "{until-ok: {f: acquire}, pause: 5ms}"}},
+      {"until-answer",
+       {&R::until_answer_of, "until so many were ok with this answer",
+        "{until-answer: nothing, times: 3, of: {f: dequeue}}"}},
+      {"until",
+       {&R::until_of, "until operations end so: f, is (ok, fail, info), answer, in-a-row",
+        "{until: [{is: info}, {f: poll, is: fail, in-a-row: 3}], of: {f: poll}}"}},
+      {"retry",
+       {&R::retry_of, "operations that end as info are asked for again, the same, before anything new",
+        "{retry: {f: apply, value: {next: id}}, attempts: 5}"}},
+      {"per-key",
+       {&R::per_key_of, "one for each key; as: the key's name, and values are not made [key value]",
+        "{per-key: {f: read}, keys: 10, operations: 200}"}},
+      {"every-key",
+       {&R::every_key, "an operation for every key that there was, until it is ok",
+        "{every-key: {f: read, value: [{value-of: key}, null]}}"}},
+      {"transactions",
+       {&R::transactions_of, "transactions as elle makes them: append, blind, read-modify-write or mixed",
+        "{transactions: append, keys: 10}"}},
+  };
+  return all;
+}
 
 }  // namespace
 
 GeneratorSpec read_generator(const Yaml& node, Problems& problems) {
-  return GeneratorReader(problems).read(node);
+  return GeneratorReader(problems).read_whole(node);
+}
+
+std::vector<PlanForm> generator_forms() {
+  return GeneratorReader::forms();
 }
 
 }  // namespace shaketable

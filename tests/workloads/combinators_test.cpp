@@ -192,6 +192,140 @@ TEST_CASE("until-answer counts the answers and gives up after troubles in a row"
   CHECK(once(OpType::ok, 5) == "over");
 }
 
+TEST_CASE("until ends as soon as operations end so and counts rows of one function alone") {
+  Workers workers;
+  const auto ends_after = [&](std::vector<Ending> endings, const std::vector<std::pair<OpType, int>>& each) {
+    GeneratorPtr generator = until(std::move(endings), flip_flop(parts(always("a"), always("b"))));
+    int operations = 0;
+    for (const auto& [type, answer] : each) {
+      if (workers.ask(*generator) == "over") return operations;
+      ++operations;
+      workers.complete(*generator, 0, type, answer);
+    }
+    return workers.ask(*generator) == "over" ? operations : -1;
+  };
+  using enum OpType;
+  CHECK(ends_after({{.types = {info}}}, {{ok, 1}, {fail, 1}, {info, 1}, {ok, 1}}) == 3);
+  CHECK(ends_after({{.functions = {Name("b")}, .types = {fail, info}}}, {{fail, 1}, {ok, 1}, {info, 1}, {info, 1}}) ==
+        4);
+  CHECK(ends_after({{.types = {ok}, .answer = Value(7)}}, {{ok, 1}, {fail, 7}, {ok, 7}}) == 3);
+  // Of `a` only, which is every other one.
+  CHECK(ends_after({{.functions = {Name("a")}, .types = {fail}, .in_a_row = 2}},
+                   {{fail, 1}, {fail, 1}, {ok, 1}, {fail, 1}, {fail, 1}, {ok, 1}, {fail, 1}}) == 7);
+  CHECK(ends_after({{.types = {fail}, .in_a_row = 2}}, {{fail, 1}, {ok, 1}, {fail, 1}, {ok, 1}}) == -1);
+  CHECK(ends_after({{.types = {info}}, {.types = {fail}}}, {{ok, 1}, {fail, 1}}) == 2);
+}
+
+TEST_CASE("retry asks for what is unknown again before anything new and not for ever") {
+  Workers workers;
+  std::map<std::string, int> told;
+  GeneratorPtr inner = limit(3, repeat([n = 0](Context&) mutable { return Invocation{Name("apply"), ++n}; }));
+  GeneratorPtr generator =
+      retry(3, answers([&](const Value& value) { ++told[std::to_string(value.integer())]; }, std::move(inner)));
+  const auto asked = [&](std::size_t worker) { return workers.turn(*generator, worker).invocation.value; };
+  CHECK(asked(0) == Value(1));
+  CHECK(asked(1) == Value(2));
+  workers.complete(*generator, 0, OpType::info, 1);
+  CHECK(asked(2) == Value(1));  // another worker does it
+  workers.complete(*generator, 2, OpType::info, 1);
+  CHECK(asked(0) == Value(1));
+  workers.complete(*generator, 0, OpType::info, 1);  // three times are enough
+  CHECK(asked(0) == Value(3));
+  workers.complete(*generator, 0, OpType::fail, 3);
+  CHECK(workers.ask(*generator, 0) == "wait");  // 2 may have to be done again
+  workers.complete(*generator, 1, OpType::info, 2);
+  CHECK(asked(3) == Value(2));
+  workers.complete(*generator, 3, OpType::ok, 2);
+  CHECK(workers.ask(*generator, 0) == "over");
+  // The inner one was told once how each of its operations ended first: no answer of a repetition is its.
+  CHECK(told.empty());
+}
+
+TEST_CASE("shuffle has so many of each in every order alike") {
+  std::map<std::string, int> orders;
+  for (std::uint64_t seed = 0; seed < 6000; ++seed) {
+    Workers workers;
+    workers.random = Random(seed);
+    std::vector<std::pair<std::uint64_t, GeneratorPtr>> choices;
+    choices.emplace_back(2, always("a"));
+    choices.emplace_back(1, always("b"));
+    choices.emplace_back(5, some("c", 1));  // over before its number is reached
+    GeneratorPtr generator = shuffle(std::move(choices));
+    ++orders[workers.whole(*generator)];
+  }
+  // c counts as five places of eight until it has come, so orders that begin with it are likelier.
+  CHECK(orders.size() == 12);
+  int first_b = 0, second_c = 0;
+  for (const auto& [order, times] : orders) {
+    CHECK(order.ends_with(" over"));
+    first_b += order.starts_with("b") ? times : 0;
+    second_c += order.starts_with("a c") ? times : 0;
+  }
+  CHECK(std::abs(first_b - 750) < 130);    // 1/8 of them; five standard deviations
+  CHECK(std::abs(second_c - 1071) < 150);  // 2/8 * 5/7
+}
+
+TEST_CASE("a shuffled part that waits does not hold up the others") {
+  Workers workers;
+  std::vector<std::pair<std::uint64_t, GeneratorPtr>> choices;
+  choices.emplace_back(1000, concurrency_limit(1, always("a")));
+  choices.emplace_back(1, always("b"));
+  GeneratorPtr generator = shuffle(std::move(choices));
+  std::set<std::string> both{workers.ask(*generator, 0), workers.ask(*generator, 1)};
+  CHECK(both == std::set<std::string>{"a", "b"});
+  CHECK(workers.ask(*generator, 2) == "wait");
+}
+
+TEST_CASE("let draws once and lengths of time are drawn when they are first needed") {
+  Workers workers;
+  int drawn = 0;
+  Nanos length{0};
+  const DrawTime ask = [&](Context&) { return length; };
+  GeneratorPtr generator = let(
+      [&](Context&) {
+        ++drawn;
+        length = 4ms;
+      },
+      chain(parts(sleep_for(ask), delay(ask, some("a", 3)))));
+  CHECK(drawn == 0);
+  CHECK(workers.ask(*generator) == "wait @4ms");
+  length = 6ms;
+  workers.now = 4ms;
+  CHECK(workers.ask(*generator) == "a @4ms");
+  length = 1s;
+  CHECK(workers.ask(*generator) == "a @10ms");
+  CHECK(workers.ask(*generator) == "a @16ms");
+  CHECK(drawn == 1);
+  length = -5ms;
+  GeneratorPtr never = delay(ask, some("a", 2));
+  CHECK(workers.ask(*never) == "a @4ms");
+  CHECK(workers.ask(*never) == "a @4ms");
+}
+
+TEST_CASE("keys can be known by name and operations left as they are") {
+  Workers workers;
+  auto count = std::make_shared<KeyCount>();
+  GeneratorPtr generator = on_keys(
+      1, 2,
+      [](std::int64_t key) {
+        return until({{.types = {OpType::info}}}, repeat([key](Context&) {
+                       return Invocation{Name("w"), Value::list({key, 7})};
+                     }));
+      },
+      count);
+  REQUIRE(generator->wants_completions());
+  const auto next = [&](OpType type) {
+    const Value value = workers.turn(*generator).invocation.value;
+    workers.complete(*generator, 0, type, value);
+    return value[0].integer();
+  };
+  CHECK(next(OpType::ok) == 0);
+  CHECK(next(OpType::ok) == 0);
+  CHECK(next(OpType::info) == 1);
+  CHECK(next(OpType::ok) == 2);
+  CHECK(count->used == 3);
+}
+
 TEST_CASE("only the part that an operation came from is told how it ended") {
   Workers workers;
   std::vector<std::pair<double, GeneratorPtr>> choices;

@@ -138,10 +138,48 @@ TEST_CASE("a lock is acquired and held and released by each worker in turn") {
   CHECK(turn.at == Nanos(1000) + Nanos(std::chrono::milliseconds(5)));
   done(turn, OpType::ok, Value(4));
   turn = next();
+  CHECK(turn.kind == Turn::Kind::wait);
+  CHECK(turn.at == Nanos(1100));
+  context.now = Nanos(1100);
+  turn = next();
   CHECK(turn.invocation == Invocation{Name("release"), Value(0)});
   CHECK(turn.at == Nanos(1100));
   done(turn, OpType::info, Value(0));
   CHECK(next().invocation.f == Name("acquire"));
+}
+
+TEST_CASE("a lock's token protects its uses and who is refused gives it up") {
+  const Workload workload =
+      std::move(*make("lease-fencing", {{"hold", DurationRange{Nanos(400), Nanos(400)}}, {"uses", std::int64_t{3}}}));
+  Random random(1);
+  Context context{Nanos(1000), 0, 2, 0, random};
+  // What is done at its time, and how it ends.
+  const auto step = [&](OpType type, const Value& answer) {
+    Turn turn = workload.main->next(context);
+    if (turn.kind == Turn::Kind::wait) {
+      context.now = turn.at;
+      turn = workload.main->next(context);
+    }
+    context.now = std::max(context.now, turn.at);
+    const Value value = answer.is_nil() ? turn.invocation.value : answer;
+    workload.main->completed(context, turn.invocation, type, value);
+    return std::pair{std::string(turn.invocation.f.text()), turn.invocation.value};
+  };
+  const auto use = std::pair{std::string("use"), Value::list({0, 42})};
+  const auto release = std::pair{std::string("release"), Value(0)};
+  CHECK(step(OpType::ok, 42).first == "acquire");
+  CHECK(step(OpType::ok, Value()) == use);
+  CHECK(context.now == Nanos(1100));
+  CHECK(step(OpType::ok, Value()) == use);
+  CHECK(step(OpType::ok, Value()) == use);
+  CHECK(step(OpType::ok, Value()) == release);
+  CHECK(context.now == Nanos(1400));
+  CHECK(step(OpType::ok, 42).first == "acquire");
+  CHECK(step(OpType::fail, Value()) == use);
+  CHECK(step(OpType::ok, Value()) == release);
+  CHECK(step(OpType::ok, 42).first == "acquire");
+  CHECK(step(OpType::info, Value()) == use);  // who held it is gone
+  CHECK(step(OpType::ok, 42).first == "acquire");
 }
 
 TEST_CASE("a queue is emptied one by one before it is drained") {

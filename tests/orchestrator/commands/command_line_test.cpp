@@ -31,7 +31,7 @@ TEST_CASE("command line: usage errors exit 3, help exits 0") {
 }
 
 TEST_CASE("command line: what plans can name is listed") {
-  for (const char* what : {"faults", "workloads", "checkers", "models", "clients", "systems"}) {
+  for (const char* what : {"faults", "workloads", "generators", "values", "checkers", "models", "clients", "systems"}) {
     INFO(what);
     const Said text = run_shaketable({"list", what}), json = run_shaketable({"list", what, "--json"});
     CHECK(text.exit_code == 0);
@@ -42,6 +42,8 @@ TEST_CASE("command line: what plans can name is listed") {
   CHECK(contains(run_shaketable({"list", "clients"}).out, "etcd"));
   CHECK(contains(run_shaketable({"list", "systems"}).out, "etcd"));
   CHECK(contains(run_shaketable({"list", "models"}).out, "cas-register"));
+  CHECK(contains(run_shaketable({"list", "generators"}).out, "{sleep: [1s, 5s]}"));
+  CHECK(contains(run_shaketable({"list", "values"}).out, "{range: 3, from: 6}"));
 }
 
 TEST_CASE("command line: a plan with a typo shows the place, the line and a caret") {

@@ -1,10 +1,11 @@
 #include "orchestrator/plan/generator_reader.h"
 
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <set>
+#include <sstream>
 
 #include "history/text.h"
-#include "workloads/workload.h"
 
 namespace shaketable {
 namespace {
@@ -19,10 +20,6 @@ std::string problems_of(const std::string& text) {
   return problems.empty() ? "" : problems.error().message;
 }
 
-struct Twins {
-  GeneratorPtr main, final;
-};
-
 GeneratorPtr from_yaml(const std::string& text, const std::shared_ptr<KeyCount>& keys) {
   Problems problems;
   const YamlPtr tree = parse_yaml(text, problems.add_file("g", text), problems);
@@ -31,16 +28,6 @@ GeneratorPtr from_yaml(const std::string& text, const std::shared_ptr<KeyCount>&
   INFO((problems.empty() ? std::string() : problems.error().message));
   REQUIRE(problems.empty());
   return make_generator(spec, keys);
-}
-
-Workload built_in(const std::string& name, const std::vector<std::pair<std::string, ParameterValue>>& set = {}) {
-  const WorkloadInfo* info = find_workload(name);
-  REQUIRE(info);
-  Parameters parameters(info->parameters);
-  for (const auto& [key, value] : set) parameters.set(key, value);
-  auto made = info->make(parameters, 4);
-  REQUIRE(made);
-  return std::move(*made);
 }
 
 // What these workers in turn draw, each operation whole before the next; every one is ok, the answer is the question's
@@ -72,158 +59,29 @@ std::vector<std::string> drawn(Generator& generator, std::uint64_t seed, std::si
   return out;
 }
 
-void same(const std::string& workload, const std::vector<std::pair<std::string, ParameterValue>>& set,
-          const std::string& main, const std::string& final = "",
-          const std::vector<std::size_t>& workers = {0, 1, 2, 3}) {
-  constexpr std::size_t operations = 3000;
-  INFO(workload << "\n" << main);
-  for (const std::uint64_t seed : {1, 2, 3}) {
-    Workload made = built_in(workload, set);
-    const auto keys = std::make_shared<KeyCount>();
-    const GeneratorPtr ours = from_yaml(main, keys);
-    const auto expected = drawn(*made.main, seed, operations, {}, workers);
-    CHECK(expected.size() == operations);
-    REQUIRE(drawn(*ours, seed, operations, {}, workers) == expected);
-    if (final.empty()) continue;
-    INFO(final);
-    const GeneratorPtr ours_final = from_yaml(final, keys);
-    const auto last = drawn(*made.final, seed, 10'000);
-    CHECK_FALSE(last.empty());
-    REQUIRE(drawn(*ours_final, seed, 10'000) == last);
-  }
-}
-
-const std::string kReadOnce = "{limit: 5, of: {until-ok: {f: read}, pause: 200ms}}";
-
 }  // namespace
 
-TEST_CASE("the schedule of registers in YAML") {
-  const std::string last = "{every-key: {f: read, value: [{value-of: key}, null]}}";
-  same("register", {},
-       "per-key:\n"
-       "  mix:\n"
-       "    - {weight: 2, f: read}\n"
-       "    - {weight: 1, f: write, value: {next: n}}\n"
-       "    - {weight: 1, f: cas, value: [{recent: n, within: 3}, {next: n}]}\n"
-       "keys: 10\n"
-       "operations: 200\n",
-       last);
-  same("register",
-       {{"values", std::int64_t{5}},
-        {"keys", std::int64_t{30}},
-        {"ops_per_key", std::int64_t{50}},
-        {"distribution", std::string("zipf")},
-        {"skew", 1.1}},
-       "per-key:\n"
-       "  mix:\n"
-       "    - {weight: 2, f: read}\n"
-       "    - {f: write, value: {below: 5}}\n"
-       "    - {f: cas, value: [{below: 5}, {below: 5}]}\n"
-       "keys: 30\n"
-       "operations: 50\n"
-       "distribution: zipf\n"
-       "skew: 1.1\n",
-       last);
-}
-
-TEST_CASE("the schedules of sets, counters, queues and identifiers in YAML") {
-  same("set", {}, "{f: add, value: {next: n, from: 0}}", kReadOnce);
-  same("set", {{"value_bytes", std::uint64_t{20}}}, "{f: add, value: {next: n, from: 0, size: 20}}", kReadOnce);
-  same("set-full", {}, "mix: [{weight: 0.1, f: read}, {weight: 0.9, f: add, value: {next: n, from: 0}}]", kReadOnce);
-  same("counter", {}, "mix: [{weight: 0.3, f: read}, {weight: 0.7, f: add, value: {between: [1, 5]}}]", kReadOnce);
-  same("counter", {{"decrements", true}},
-       "mix: [{weight: 0.3, f: read}, {weight: 0.7, f: add, value: {between: [1, 5], sign: either}}]", kReadOnce);
-  same("queue", {}, "mix: [{weight: 0.5, f: dequeue}, {weight: 0.5, f: enqueue, value: {next: n, from: 0}}]");
-  same("unique-ids", {}, "{f: generate}");
-}
-
-TEST_CASE("the end of a queue in YAML: dequeues until it is empty, then a drain") {
-  int left = 0;
-  const auto answer = [&left](const Invocation& invocation) {
-    return invocation.f == Name("dequeue") && left > 0 ? Value(left--) : Value();
+TEST_CASE("every form of generators and values is read as its example has it and stands in the documents") {
+  std::ifstream in(SHAKETABLE_SOURCE_DIR "/docs/generators.md");
+  std::ostringstream page;
+  page << in.rdbuf();
+  const auto documented = [&page](const std::string& name) {
+    return page.str().find("`{" + name + ":") != std::string::npos;
   };
-  Workload made = built_in("queue");
-  left = 20;
-  const auto expected = drawn(*made.final, 1, 1000, answer);
-  CHECK(expected.size() == 24);
-  const GeneratorPtr ours = from_yaml(
-      "phases:\n"
-      "  - {until-answer: nothing, times: 3, of: {f: dequeue}}\n"
-      "  - {limit: 5, of: {until-ok: {f: drain}, pause: 200ms}}\n",
-      std::make_shared<KeyCount>());
-  left = 20;
-  CHECK(drawn(*ours, 1, 1000, answer) == expected);
-}
-
-TEST_CASE("the schedule of a bank in YAML") {
-  same("bank", {},
-       "mix:\n"
-       "  - {weight: 0.5, f: read}\n"
-       "  - weight: 0.5\n"
-       "    f: transfer\n"
-       "    value: {map: {from: {below: 8, as: from}, to: {below: 8, except: from}, amount: {between: [1, 5]}}}\n",
-       kReadOnce);
-}
-
-TEST_CASE("the schedules of transactions in YAML") {
-  same("list-append", {}, "{transactions: append}");
-  same("list-append", {{"longest", std::int64_t{8}}, {"reads", 0.2}, {"distribution", std::string("exponential")}},
-       "{transactions: append, length: [1, 8], reads: 0.2, distribution: exponential}");
-  same("rw-register", {}, "{transactions: read-modify-write}");
-  same("rw-register", {{"writes", std::string("mixed")}, {"keys", std::int64_t{3}}}, "{transactions: mixed, keys: 3}");
-}
-
-TEST_CASE("the schedule of locks in YAML") {
-  // One worker at a time: who of several is first depends on how long each holds its lock.
-  for (const std::size_t worker : {0, 3})
-    same("lock", {{"locks", std::int64_t{3}}, {"hold", DurationRange{1ms, 20ms}}},
-         "each-worker:\n"
-         "  cycle:\n"
-         "    chain:\n"
-         "      - until-ok: {f: acquire, value: {below: 3, as: lock}}\n"
-         "        pause: 5ms\n"
-         "      - sleep: [1ms, 20ms]\n"
-         "      - once: {f: release, value: {value-of: lock}}\n",
-         "", {worker});
-}
-
-TEST_CASE("the schedules of registers with payloads, names and blind writes in YAML") {
-  const std::string last = "{every-key: {f: read, value: [{value-of: key}, null]}}";
-  same("echo-checksum", {{"value_bytes", std::uint64_t{40}}},
-       "{per-key: {mix: [{f: read}, {f: write, value: {checksummed: 40}}]}, keys: 10, operations: 50}", last);
-  same("unique-name", {},
-       "per-key:\n"
-       "  mix: [{weight: 0.25, f: read}, {weight: 0.75, f: cas, value: [null, {next: user}]}]\n"
-       "keys: 3\n"
-       "operations: 12\n",
-       last);
-  same("lww", {{"reads", 0.2}, {"value_bytes", std::uint64_t{30}}},
-       "per-key:\n"
-       "  mix: [{weight: 0.2, f: read}, {weight: 0.8, f: write, value: {next: n, size: 30}}]\n"
-       "keys: 5\n"
-       "operations: 10\n",
-       last);
-}
-
-TEST_CASE("the schedules of leaders, growing numbers and predicates in YAML") {
-  same("leader", {}, "{f: leader}");
-  same("monotonic", {{"keys", std::int64_t{3}}, {"reads", 0.4}},
-       "mix: [{weight: 0.4, f: read, value: [0, 1, 2]}, {weight: 0.6, f: inc, value: {below: 3}}]",
-       "{limit: 5, of: {until-ok: {f: read, value: [0, 1, 2]}, pause: 200ms}}");
-  // The first two inserts of a key go to different tables, the others to either.
-  same("g2", {},
-       "flip-flop:\n"
-       "  - {f: insert, value: [{next: key, from: 0, as: key}, [{next: id}, null]]}\n"
-       "  - {f: insert, value: [{value-of: key}, [null, {next: id}]]}\n");
-  const std::string either =
-      "  - mix:\n"
-      "      - {f: insert, value: [{value-of: key}, [{next: id}, null]]}\n"
-      "      - {f: insert, value: [{value-of: key}, [null, {next: id}]]}\n";
-  same("g2", {{"inserts", std::int64_t{4}}},
-       "flip-flop:\n"
-       "  - {f: insert, value: [{next: key, from: 0, as: key}, [{next: id}, null]]}\n"
-       "  - {f: insert, value: [{value-of: key}, [null, {next: id}]]}\n" +
-           either + either);
+  CHECK(generator_forms().size() >= 27);
+  for (const PlanForm& form : generator_forms()) {
+    INFO(form.name << ": " << form.example);
+    CHECK(form.example.starts_with("{" + form.name + ":"));
+    CHECK(problems_of(form.example) == "");
+    CHECK(documented(form.name));
+  }
+  CHECK(value_forms().size() >= 15);
+  for (const PlanForm& form : value_forms()) {
+    INFO(form.name << ": " << form.example);
+    CHECK(form.example.find("{" + form.name + ":") != std::string::npos);
+    CHECK(problems_of("{f: x, value: " + form.example + "}") == "");
+    CHECK(documented(form.name));
+  }
 }
 
 TEST_CASE("the other combinators are read") {
@@ -253,9 +111,94 @@ TEST_CASE("drawn values may be one of several and nest") {
                                       "x [[0] {\"k\" \"3\"} 2.5 true]"});
 }
 
+TEST_CASE("lists are drawn and mapped and numbers added") {
+  const GeneratorPtr generator = from_yaml(
+      "f: x\n"
+      "value:\n"
+      "  - {for-each: {k: {range: 3, from: {product: [{next: n, as: n}, 10]}}}, value: {sum: [{value-of: k}, -1]}}\n"
+      "  - {value-of: n}\n"
+      "  - {value-of: later, or: {one-of: [none]}}\n"
+      "  - {list-of: {below: 1, as: later}, count: 2}\n"
+      "  - {list-of: {below: 1}, count: 2, distinct: true}\n"
+      "  - {sum: [{value-of: k}, {one-of: [text]}]}\n",
+      std::make_shared<KeyCount>());
+  const auto lines = drawn(*generator, 1, 2);
+  CHECK(lines.at(0) == "x [[9 10 11] 1 \"none\" [0 0] [0] nil]");
+  CHECK(lines.at(1) == "x [[19 20 21] 2 0 [0 0] [0] nil]");
+}
+
+TEST_CASE("some of a list are as many as asked and in every order") {
+  const GeneratorPtr generator =
+      from_yaml("{f: x, value: {some-of: [a, b, c], count: [1, 2]}}", std::make_shared<KeyCount>());
+  std::set<std::string> seen;
+  for (const std::string& line : drawn(*generator, 1, 300)) seen.insert(line);
+  CHECK(seen.size() == 9);  // three of one, six of two
+  const GeneratorPtr all = from_yaml("{f: x, value: {some-of: {range: 3}}}", std::make_shared<KeyCount>());
+  seen.clear();
+  for (const std::string& line : drawn(*all, 1, 600)) seen.insert(line);
+  CHECK(seen.size() == 15);
+}
+
+TEST_CASE("what let draws holds for a whole pass and the answer of one operation is there for the next") {
+  const GeneratorPtr generator = from_yaml(
+      "cycle:\n"
+      "  let: {a: {next: n}, b: {sum: [{value-of: a}, 100]}}\n"
+      "  of:\n"
+      "    chain:\n"
+      "      - {once: {f: ask, value: {value-of: a}, answer: told}}\n"
+      "      - {limit: 2, of: {f: use, value: [{value-of: b}, {value-of: told}]}}\n",
+      std::make_shared<KeyCount>());
+  const auto answer = [](const Invocation& invocation) {
+    return invocation.f == Name("ask") ? Value(invocation.value.integer() * 7) : invocation.value;
+  };
+  CHECK(drawn(*generator, 1, 6, answer) ==
+        std::vector<std::string>{"ask 1", "use [101 7]", "use [101 7]", "ask 2", "use [102 14]", "use [102 14]"});
+}
+
+TEST_CASE("an answer that is no whole number adds up to nil") {
+  const GeneratorPtr generator =
+      from_yaml("chain: [{once: {f: a, answer: x}}, {f: b, value: [{sum: [{value-of: x}, 1]}, {product: [4, 2]}]}]",
+                std::make_shared<KeyCount>());
+  const auto answer = [](const Invocation&) { return Value("text"); };
+  CHECK(drawn(*generator, 1, 2, answer) == std::vector<std::string>{"a nil", "b [nil 8]"});
+}
+
+TEST_CASE("names belong to a worker or a key and those outside are seen") {
+  // Worker 0 and 1 in turn: each has its own `mine`, both see `all`.
+  const GeneratorPtr generator = from_yaml(
+      "let: {all: {next: run, from: 7}}\n"
+      "of:\n"
+      "  each-worker:\n"
+      "    let: {mine: {next: n}}\n"
+      "    of: {f: x, value: [{value-of: all}, {value-of: mine}, {value-of: mine, of: any-worker}]}\n",
+      std::make_shared<KeyCount>());
+  std::set<std::string> seen;
+  for (const std::string& line : drawn(*generator, 1, 100, {}, {0, 1})) seen.insert(line);
+  CHECK(seen == std::set<std::string>{"x [7 1 1]", "x [7 1 2]", "x [7 2 1]", "x [7 2 2]"});
+  const GeneratorPtr keys = from_yaml(
+      "mix:\n"
+      "  - {per-key: {f: in, value: [{value-of: key}, {next: n}]}, keys: 1, operations: 2, as: key}\n"
+      "  - {f: out, value: {value-of: key}}\n",
+      std::make_shared<KeyCount>());
+  std::string newest = "0", last;
+  for (const std::string& line : drawn(*keys, 1, 50)) {
+    if (line.starts_with("out")) {
+      CHECK(line == "out " + newest);
+      continue;
+    }
+    // The second operation on a key makes room for the next one at once.
+    CHECK((line == "in [" + newest + " 1]" || line == "in [" + newest + " 2]"));
+    CHECK(line != last);
+    if (line.ends_with(" 2]")) newest = std::to_string(std::stoi(newest) + 1);
+    last = line;
+  }
+  CHECK(std::stoi(newest) > 5);
+}
+
 TEST_CASE("what is wrong with a generator is said where it stands") {
   CHECK(problems_of("{limt: 10, of: {f: read}}") ==
-        "g:1:1: a generator needs one of f, mix, limit and the others of docs/generators.md; did you mean \"limit\"?\n"
+        "g:1:1: a generator needs one of f, mix, limit and the others of `shaketable list generators`; did you mean "
+        "\"limit\"?\n"
         "{limt: 10, of: {f: read}}\n"
         "^");
   CHECK(problems_of("{limit: 0, of: {f: read}}") ==
@@ -270,11 +213,10 @@ TEST_CASE("what is wrong with a generator is said where it stands") {
             .starts_with("g:1:11: a generator is one thing: it is f already, so \"limit\" belongs into another"));
   CHECK(problems_of("{mix: [{weight: -1, f: read}]}").starts_with("g:1:17: weight must be at least 0, not -1"));
   CHECK(problems_of("{mix: []}").starts_with("g:1:7: mix must be a list of generators, not an empty list"));
-  CHECK(
-      problems_of("{f: write, value: {belw: 3}}")
-          .starts_with("g:1:19: a drawn value must have one of below, between, next, recent, value-of, one-of, map or "
-                       "checksummed;"
-                       " did you mean \"below\"?"));
+  CHECK(problems_of("{f: write, value: {belw: 3}}")
+            .starts_with("g:1:19: a drawn value must have one of below, between, next, recent, value-of, one-of, "
+                         "some-of, list-of, for-each, range, sum, product, duration, map or checksummed; did you mean "
+                         "\"below\"?"));
   CHECK(problems_of("{f: write, value: {between: [5, 1]}}")
             .starts_with("g:1:29: between must go from low to high, not from 5 to 1"));
   CHECK(problems_of("{f: read, vlaue: 1}").starts_with("g:1:11: unknown key \"vlaue\""));
@@ -283,6 +225,46 @@ TEST_CASE("what is wrong with a generator is said where it stands") {
       problems_of("{stagger: 10, of: {f: read}}")
           .starts_with("g:1:11: stagger must be a duration such as 500ms, 5s or 2m, not \"10\"; the unit is missing"));
   CHECK(problems_of("[]").starts_with("g:1:1: a generator must be a map such as"));
+}
+
+TEST_CASE("a name or a counter that nothing gives is said where it is asked for") {
+  CHECK(problems_of("{let: {token: 1}, of: {f: use, value: {value-of: tokn}}}") ==
+        "g:1:50: nothing here has the name \"tokn\"; did you mean \"token\"?\n"
+        "{let: {token: 1}, of: {f: use, value: {value-of: tokn}}}\n"
+        "                                                 ^");
+  CHECK(problems_of("{f: use, value: {value-of: x}}")
+            .starts_with("g:1:28: nothing here has the name \"x\"; as, let, answer and for-each give names"));
+  CHECK(problems_of("{f: cas, value: [{recent: n}, {next: m}]}")
+            .starts_with("g:1:27: nothing here counts \"n\"; {next: n} does"));
+  // A worker's names are its own, a key's counters too.
+  CHECK(problems_of("chain: [{each-worker: {once: {f: a, answer: token}}}, {f: b, value: {value-of: token}}]")
+            .starts_with("g:1:80: nothing here has the name \"token\""));
+  CHECK(problems_of("mix: [{f: a, value: {next: n}}, {per-key: {f: b, value: {recent: n}}}]")
+            .starts_with("g:1:66: nothing here counts \"n\""));
+  CHECK(problems_of("{f: a, value: [{below: 2, as: x}, {value-of: x, of: any-worker}]}")
+            .starts_with("g:1:46: any-worker needs each-worker around it"));
+  CHECK(problems_of("{let: {x: 1}, of: {f: a, value: {value-of: x, of: worker}}}")
+            .starts_with("g:1:51: of must be any-worker, not \"worker\""));
+}
+
+TEST_CASE("what is wrong with endings and lists is said where it stands") {
+  CHECK(problems_of("{until: {is: maybe}, of: {f: a}}")
+            .starts_with("g:1:14: is must be ok, fail or info, not \"maybe\""));
+  CHECK(problems_of("{until: info, of: {f: a}}")
+            .starts_with("g:1:9: until must say how operations end, such as {is: info}"));
+  CHECK(problems_of("{until: {is: ok, answer: {next: n}}, of: {f: a}}")
+            .starts_with("g:1:26: answer must be a value that is the same each time"));
+  CHECK(problems_of("{until: {is: ok}}").starts_with("g:1:2: \"of\" is missing"));
+  CHECK(problems_of("{let: 5, of: {f: a}}").starts_with("g:1:7: let must be a map of names to values"));
+  CHECK(problems_of("{f: a, value: {some-of: 5}}").starts_with("g:1:25: some-of must be of a list such as [1, 2]"));
+  CHECK(problems_of("{f: a, value: {some-of: [1, 2], count: [2, 1]}}")
+            .starts_with("g:1:40: count must go from low to high, not from 2 to 1"));
+  CHECK(problems_of("{f: a, value: {for-each: {k: [1]}}}").starts_with("g:1:16: \"value\" is missing"));
+  CHECK(problems_of("{f: a, value: {for-each: [1], value: 2}}")
+            .starts_with("g:1:26: for-each must be one name and its list, such as {key: [1, 2]}, not a list"));
+  CHECK(problems_of("{f: a, value: {sum: [1, x]}}").starts_with("g:1:25: sum is of whole numbers, not of \"x\""));
+  CHECK(problems_of("{shuffle: [{count: 0, f: a}]}").starts_with("g:1:20: count must be at least 1, not 0"));
+  CHECK(problems_of("{delay: {duration: 5}, of: {f: a}}").starts_with("g:1:20: duration must be a duration"));
 }
 
 }  // namespace shaketable
