@@ -26,6 +26,8 @@ WorkloadInfo unique_name_workload();
 WorkloadInfo lease_fencing_workload();
 WorkloadInfo leader_workload();
 WorkloadInfo lww_workload();
+WorkloadInfo lease_workload();
+WorkloadInfo watch_workload();
 WorkloadInfo exactly_once_workload();
 WorkloadInfo echo_checksum_workload();
 

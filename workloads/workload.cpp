@@ -11,7 +11,7 @@ const std::vector<WorkloadInfo>& workloads() {
       list_append_workload(),  rw_register_workload(),    long_fork_workload(),  g2_workload(),
       causal_workload(),       monotonic_workload(),      unique_ids_workload(), unique_name_workload(),
       lock_workload(),         lease_fencing_workload(),  leader_workload(),     lww_workload(),
-      exactly_once_workload(), echo_checksum_workload()};
+      exactly_once_workload(), echo_checksum_workload(),  lease_workload(),      watch_workload()};
   return all;
 }
 

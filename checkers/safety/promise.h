@@ -26,6 +26,8 @@ Value milliseconds(std::int64_t ns);
 
 Verdict check_lock(const Input& input);
 Verdict check_leader(const Input& input);
+Verdict check_lease(const Input& input);
+Verdict check_watch(const Input& input);
 Verdict check_exactly_once(const Input& input);
 Verdict check_last_write(const Input& input);
 Verdict check_timestamps(const Input& input);

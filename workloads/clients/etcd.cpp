@@ -25,6 +25,9 @@ const std::map<std::string, MakeObject, std::less<>>& objects() {
       {"predicate-insert", [](EtcdApi& api, Settings) { return etcd_tables(api); }},
       {"exactly-once", [](EtcdApi& api, Settings) { return etcd_effects(api); }},
       {"log", [](EtcdApi& api, Settings) { return etcd_log(api); }},
+      {"leader", [](EtcdApi& api, Settings) { return etcd_leader(api); }},
+      {"watch", [](EtcdApi& api, Settings) { return etcd_watch(api); }},
+      {"lease", [](EtcdApi& api, Settings settings) { return etcd_leases(api, settings); }},
       {"lock", [](EtcdApi& api, Settings settings) { return etcd_locks(api, settings); }},
       {"fenced-lock", [](EtcdApi& api, Settings settings) { return etcd_locks(api, settings); }}};
   return all;
@@ -62,7 +65,8 @@ ClientInfo etcd_client() {
                    "itself and may be stale",
                    {"linearizable", "serializable"}, "linearizable"),
       spec::text("prefix", "keys of the test begin with this and the run's name", "/shaketable/"),
-      spec::duration("ttl", "locks: how long a lease lasts that is not renewed; whole seconds, at least etcd's 2s",
+      spec::duration("ttl",
+                     "locks, leases: how long a lease lasts that is not renewed; whole seconds, at least etcd's 2s",
                      std::chrono::seconds(2)),
       spec::flag("keep_alive", "locks: leases are renewed while a client waits for a lock or holds it", true)};
   info.make = [](const ClientSettings& settings) { return std::make_unique<EtcdClient>(settings); };

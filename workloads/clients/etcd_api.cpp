@@ -115,6 +115,15 @@ Result<Value> EtcdApi::ask(const char* path, const Value& request, Nanos timeout
   return std::move(answer.body);
 }
 
+Result<Value> EtcdApi::get(const char* path, Nanos timeout) {
+  const HttpAnswer answer = http_.get(endpoint_.url + path, headers_, timeout);
+  if (answer.status != 200) return infrastructure(problem_of(answer));
+  auto parsed = parse_json(answer.body);
+  if (!parsed || parsed->kind() != Value::Kind::map)
+    return infrastructure("etcd client: the answer is not a JSON object");
+  return std::move(*parsed);
+}
+
 Result<std::vector<Value>> EtcdApi::stream(const char* path, const Value& request, Nanos timeout,
                                            const std::function<bool(const Value&)>& enough) {
   std::vector<Value> lines;

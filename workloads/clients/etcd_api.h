@@ -43,6 +43,8 @@ class EtcdApi {
   Change change(const char* path, const Value& request, Nanos timeout);
   // One that only reads; the answer is a map.
   Result<Value> ask(const char* path, const Value& request, Nanos timeout);
+  // Of a page that is not one of its API's: a map.
+  Result<Value> get(const char* path, Nanos timeout);
   // A stream of maps, a line each, until `enough` says so of one or the time is up.
   // Answers what came; an error if nothing did.
   Result<std::vector<Value>> stream(const char* path, const Value& request, Nanos timeout,
@@ -107,6 +109,9 @@ std::unique_ptr<EtcdObject> etcd_numbers(EtcdApi& api);
 std::unique_ptr<EtcdObject> etcd_tables(EtcdApi& api);
 std::unique_ptr<EtcdObject> etcd_effects(EtcdApi& api);
 std::unique_ptr<EtcdObject> etcd_log(EtcdApi& api);
+std::unique_ptr<EtcdObject> etcd_leader(EtcdApi& api);
+std::unique_ptr<EtcdObject> etcd_watch(EtcdApi& api);
+std::unique_ptr<EtcdObject> etcd_leases(EtcdApi& api, const ClientSettings& settings);
 std::unique_ptr<EtcdObject> etcd_locks(EtcdApi& api, const ClientSettings& settings);
 
 }  // namespace shaketable

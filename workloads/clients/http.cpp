@@ -62,14 +62,24 @@ HttpConnection::~HttpConnection() {
   curl_easy_cleanup(handle_->curl);
 }
 
+HttpAnswer HttpConnection::get(const std::string& url, const std::vector<std::string>& headers, Nanos timeout) {
+  return request(url, headers, nullptr, timeout, {});
+}
+
 HttpAnswer HttpConnection::post(const std::string& url, const std::vector<std::string>& headers,
                                 const std::string& body, Nanos timeout) {
-  return post_until(url, headers, body, timeout, {});
+  return request(url, headers, &body, timeout, {});
 }
 
 HttpAnswer HttpConnection::post_until(const std::string& url, const std::vector<std::string>& headers,
                                       const std::string& body, Nanos timeout,
                                       const std::function<bool(std::string_view)>& enough) {
+  return request(url, headers, &body, timeout, enough);
+}
+
+HttpAnswer HttpConnection::request(const std::string& url, const std::vector<std::string>& headers,
+                                   const std::string* body, Nanos timeout,
+                                   const std::function<bool(std::string_view)>& enough) {
   HttpAnswer answer;
   Taken taken{answer.body, enough};
   CURL* curl = handle_->curl;
@@ -78,10 +88,10 @@ HttpAnswer HttpConnection::post_until(const std::string& url, const std::vector<
     return answer;
   }
   curl_easy_reset(curl);  // keeps the connection
-  Body source{body};
+  Body source{body ? std::string_view(*body) : std::string_view()};
   char problem[CURL_ERROR_SIZE] = "";
   curl_slist* list = nullptr;
-  list = curl_slist_append(list, "Content-Type: application/json");
+  if (body) list = curl_slist_append(list, "Content-Type: application/json");
   list = curl_slist_append(list, "Expect:");  // no 100-continue round trip
   for (const std::string& header : headers) list = curl_slist_append(list, header.c_str());
 
@@ -95,9 +105,11 @@ HttpAnswer HttpConnection::post_until(const std::string& url, const std::vector<
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
-  curl_easy_setopt(curl, CURLOPT_POST, 1L);
+  if (body) {
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
+  }
   // A read callback and no seek callback: to send a body again libcurl would have to rewind it, cannot, and gives up.
-  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
   curl_easy_setopt(curl, CURLOPT_READDATA, &source);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);

@@ -34,6 +34,7 @@ class HttpConnection {
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
 
+  HttpAnswer get(const std::string& url, const std::vector<std::string>& headers, Nanos timeout);
   HttpAnswer post(const std::string& url, const std::vector<std::string>& headers, const std::string& body,
                   Nanos timeout);
   // For answers that do not end by themselves: takes what comes until `enough` says so of all of it so far, or the time
@@ -42,6 +43,9 @@ class HttpConnection {
                         Nanos timeout, const std::function<bool(std::string_view)>& enough);
 
  private:
+  // A null body: GET.
+  HttpAnswer request(const std::string& url, const std::vector<std::string>& headers, const std::string* body,
+                     Nanos timeout, const std::function<bool(std::string_view)>& enough);
   struct Handle;
   std::unique_ptr<Handle> handle_;
 };

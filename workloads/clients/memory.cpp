@@ -82,6 +82,8 @@ std::unique_ptr<MemoryObject> make_object(const ClientSettings& settings) {
       {"fenced-lock", [](const Parameters&) { return memory_locks(true); }},
       {"ids", [](const Parameters&) { return memory_ids(); }},
       {"leader", [](const Parameters&) { return memory_leader(); }},
+      {"lease", [](const Parameters&) { return memory_leases(); }},
+      {"watch", [](const Parameters&) { return memory_watch(); }},
       {"monotonic", [](const Parameters&) { return memory_numbers(); }},
       {"predicate-insert", [](const Parameters&) { return memory_tables(); }},
       {"exactly-once", [](const Parameters&) { return memory_effects(); }}};
@@ -104,6 +106,8 @@ const std::map<std::string, std::vector<std::string>, std::less<>>& bugs() {
       {"fenced-lock", {"repeated-token", "stale-use"}},
       {"ids", {"repeated-id"}},
       {"leader", {"two-leaders", "old-term"}},
+      {"lease", {"early-end"}},
+      {"watch", {"old-event", "lost-event"}},
       {"monotonic", {"stale-read"}},
       {"predicate-insert", {"blind-insert"}},
       {"exactly-once", {"lost-effect", "repeated-effect"}}};
@@ -179,8 +183,8 @@ class MemoryClient final : public Client {
 
  private:
   static bool only_reads(Name f, const Value& value) {
-    static const Name read("read"), poll("poll"), leader("leader"), txn("txn");
-    if (f == read || f == poll || f == leader) return true;
+    static const Name read("read"), poll("poll"), leader("leader"), watch("watch"), txn("txn");
+    if (f == read || f == poll || f == leader || f == watch) return true;
     if (f != txn || !value.is_list()) return false;
     return std::all_of(value.items().begin(), value.items().end(), [](const Value& micro) {
       return micro.is_list() && micro.size() == 3 && micro[0] == Value("r");

@@ -63,6 +63,8 @@ std::unique_ptr<MemoryObject> memory_bank(const Parameters& workload);
 std::unique_ptr<MemoryObject> memory_locks(bool fenced);
 std::unique_ptr<MemoryObject> memory_ids();
 std::unique_ptr<MemoryObject> memory_leader();
+std::unique_ptr<MemoryObject> memory_leases();
+std::unique_ptr<MemoryObject> memory_watch();
 std::unique_ptr<MemoryObject> memory_numbers();
 std::unique_ptr<MemoryObject> memory_tables();
 std::unique_ptr<MemoryObject> memory_effects();

@@ -108,6 +108,44 @@ class MemoryLeader final : public MemoryObject {
   std::string leader_;
 };
 
+// No lease ever ends, for whoever has one renews it, unless the planted bug ends it.
+class MemoryLeases final : public MemoryObject {
+  static constexpr std::int64_t kTtlMs = 60'000;
+  Completion carry_out(MemorySession& session, std::string_view f, const Value& value) override {
+    if (f == "grant") {
+      leases_.insert(++last_);
+      return ok(last_);
+    }
+    if (f != "renew") return misuse(value);
+    if (session.strikes("early-end")) leases_.erase(value);
+    return ok(leases_.contains(value) ? Value(kTtlMs) : Value());
+  }
+  std::set<Value> leases_;
+  std::int64_t last_ = 0;
+};
+
+class MemoryWatch final : public MemoryObject {
+  static constexpr std::size_t kMostTold = 8;
+  Completion carry_out(MemorySession& session, std::string_view f, const Value& value) override {
+    if (f == "write") {
+      changes_.push_back(value);
+      return ok(static_cast<std::int64_t>(changes_.size()));
+    }
+    if (f != "watch" || (!value.is_integer() && !value.is_nil())) return misuse(value);
+    std::vector<Value> told;
+    auto from = static_cast<std::size_t>(value.is_nil() ? 1 : value.integer() + 1);
+    if (from > 1 && from <= changes_.size() + 1 && session.strikes("old-event")) told.push_back(event(from - 1));
+    if (from < changes_.size() && session.strikes("lost-event")) ++from;
+    for (; from <= changes_.size() && told.size() < kMostTold; ++from) told.push_back(event(from));
+    return ok(Value::list(std::move(told)));
+  }
+  // Revisions count from 1.
+  Value event(std::size_t revision) const {
+    return Value::list({static_cast<std::int64_t>(revision), changes_[revision - 1]});
+  }
+  std::vector<Value> changes_;
+};
+
 class MemoryNumbers final : public MemoryObject {
   Completion carry_out(MemorySession& session, std::string_view f, const Value& value) override {
     if (f == "inc") return ok(Value::map({{value, ++numbers_[value]}}));
@@ -164,6 +202,12 @@ std::unique_ptr<MemoryObject> memory_ids() {
 }
 std::unique_ptr<MemoryObject> memory_leader() {
   return std::make_unique<MemoryLeader>();
+}
+std::unique_ptr<MemoryObject> memory_leases() {
+  return std::make_unique<MemoryLeases>();
+}
+std::unique_ptr<MemoryObject> memory_watch() {
+  return std::make_unique<MemoryWatch>();
 }
 std::unique_ptr<MemoryObject> memory_numbers() {
   return std::make_unique<MemoryNumbers>();

@@ -109,6 +109,17 @@ const std::vector<Case>& cases() {
        "0 invoke acquire\n1 read\n0 ok acquire 1",
        "late-grant"},
       {"leader", {}, "0 who => [1 n1]\n1 who => [2 n2]", "0 who => [1 n1]\n1 who => [1 n2]", "two-leaders"},
+      {"lease",
+       {},
+       "0 grant => 7\n0 renew 7 => 1000",
+       "0 grant => 7\n0 renew 7 => 1000\n0 renew 7 => nil",
+       "revoked-early"},
+      {"watch", {}, "0 write 5 => 3\n1 watch 2 => [[3 5]]", "0 write 5 => 3\n1 watch 3 => [[3 5]]", "back-in-time"},
+      {"watch",
+       {},
+       "0 write 5 => 3\n0 write 6 => 4\n1 watch nil => [[3 5]]",
+       "0 write 5 => 3\n0 write 6 => 4\n1 watch nil => [[4 6]]",
+       "missed"},
       {"exactly-once", {}, "0 apply 1\n0 read => [1]", "0 apply 1\n0 read => [1 1]", "repeated-effect"},
       {"last-write",
        {},
@@ -193,7 +204,7 @@ TEST_CASE("no checker is left out of these tests") {
     INFO(checker.find("name")->text());
     CHECK(tested.contains(std::string(checker.find("name")->text())));
   }
-  CHECK(listed.size() == 25);
+  CHECK(listed.size() == 27);
 }
 
 TEST_CASE("a checker's parameters have one clear error each") {

@@ -256,6 +256,19 @@ inline const std::vector<ScheduleTwin>& schedule_twins() {
        "                      of: {limit: 3, of: {f: use, value: [{value-of: lock}, {value-of: token}]}}\n"
        "                    - once: {f: release, value: {value-of: lock}}\n"},
       {"leader", {}, "{f: leader}"},
+      // It lives until an answer to a renewal says that it does not.
+      {"lease",
+       {{"every", milliseconds(2)}},
+       "each-worker:\n"
+       "  cycle:\n"
+       "    chain:\n"
+       "      - {until-ok: {f: grant, answer: lease}, pause: 100ms}\n"
+       "      - until: {f: renew, is: ok, answer: nothing}\n"
+       "        of: {delay: 2ms, of: {f: renew, value: {value-of: lease}}}\n"},
+      {"watch",
+       {{"watches", 0.3}},
+       "mix: [{weight: 0.3, f: watch, value: {value-of: newest}}, {weight: 0.7, f: write, value: {next: n}, answer: "
+       "newest}]"},
       {"lww",
        {{"reads", 0.2}, {"value_bytes", std::uint64_t{30}}},
        "per-key:\n"

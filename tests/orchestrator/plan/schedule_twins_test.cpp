@@ -101,7 +101,8 @@ class World {
   Value answer(const Invocation& invocation) {
     const std::string_view f = invocation.f.text();
     ++answers_;
-    if (f == "acquire") return answers_;
+    if (f == "acquire" || f == "grant") return answers_;
+    if (f == "renew") return world_.chance(0.2) ? Value() : Value(answers_);
     if (f == "dequeue") return world_.chance(0.3) ? Value() : Value(answers_);
     if (f != "poll") return invocation.value;
     const Value message = Value::list({Value::list({answers_, answers_})});

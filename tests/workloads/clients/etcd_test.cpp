@@ -238,6 +238,58 @@ TEST_CASE("etcd client: an acquire without an answer is unknown and one without 
   CHECK(done.error == Value("the lease had run out by the time the lock was granted"));
 }
 
+TEST_CASE("etcd client: a lease is gone when its key is") {
+  const std::string gone = R"({"result":{"header":{},"ID":"7"}})", header = R"({"header":{}})";
+  ScriptedServer server({{Act::answer, R"({"ID":"7","TTL":"2"})"},
+                         {Act::answer, header},
+                         {Act::answer, R"({"result":{"ID":"7","TTL":"2"}})"},
+                         {Act::answer, gone},
+                         {Act::answer, R"({"kvs":[{"key":"eA==","value":"dHJ1ZQ=="}]})"},
+                         {Act::answer, gone},
+                         {Act::answer, header},
+                         {Act::error, R"({"code":14})"}});
+  const auto client = offering(server.url(), "lease");
+  CHECK(client->invoke(Name("grant"), nullptr, 2s) == Completion{OpType::ok, 7, nullptr});
+  CHECK(client->invoke(Name("renew"), 7, 2s) == Completion{OpType::ok, 2000, nullptr});
+  CHECK(client->invoke(Name("renew"), 7, 2s).error == Value("the lease was not found, but its key is there"));
+  CHECK(client->invoke(Name("renew"), 7, 2s) == Completion{OpType::ok, nullptr, nullptr});
+  CHECK(client->invoke(Name("renew"), 7, 2s).type == OpType::info);
+  // The key hangs on the lease.
+  CHECK(server.requests().at(1).find(R"("lease":"7")") != std::string::npos);
+}
+
+TEST_CASE("etcd client: a watch tells of changes with their revisions and nothing when nothing changes") {
+  const std::string created = R"({"result":{"created":true}})"
+                              "\n";
+  ScriptedServer server({{Act::answer, R"({"header":{"revision":"5"}})"},
+                         {Act::answer, created + R"({"result":{"events":[{"kv":{"mod_revision":"5","value":"MQ=="}},)"
+                                                 R"({"kv":{"mod_revision":"6","value":"Mg=="}}]}})"
+                                                 "\n"},
+                         {Act::answer, created},
+                         {Act::answer, R"({"result":{"created":true,"canceled":true}})"
+                                       "\n"},
+                         {Act::answer, R"({"header":{}})"}});
+  const auto client = offering(server.url(), "watch");
+  CHECK(client->invoke(kWrite, 1, 2s) == Completion{OpType::ok, 5, nullptr});
+  CHECK(client->invoke(Name("watch"), 4, 2s).value == Value::list({tuple(5, 1), tuple(6, 2)}));
+  CHECK(client->invoke(Name("watch"), 7, 2s) == Completion{OpType::ok, Value::list({}), nullptr});
+  CHECK(client->invoke(Name("watch"), 7, 2s).type == OpType::fail);
+  CHECK(client->invoke(kWrite, 2, 2s).type == OpType::info);  // without its revision
+  CHECK(server.requests().at(1).find(R"("start_revision":"5")") != std::string::npos);
+}
+
+TEST_CASE("etcd client: term and leader are those of the member's Raft") {
+  ScriptedServer server({{Act::answer, R"({"raft.status":{"id":"a1","term":3,"lead":"b2"},"memstats":{"x":1.5}})"},
+                         {Act::answer, R"({"raft.status":{"id":"a1","term":4,"lead":"0"}})"},
+                         {Act::answer, "{}"}});
+  const auto client = offering(server.url(), "leader");
+  CHECK(client->invoke(Name("leader"), nullptr, 2s).value ==
+        Value::map({{"term", 3}, {"leader", "b2"}, {"node", "n1"}}));
+  CHECK(client->invoke(Name("leader"), nullptr, 2s).value ==
+        Value::map({{"term", 4}, {"leader", nullptr}, {"node", "n1"}}));
+  CHECK(client->invoke(Name("leader"), nullptr, 2s).type == OpType::fail);
+}
+
 TEST_CASE("etcd client: a log is a key whose history is watched") {
   // Base64 of /shaketable/r1/log/0 and of /shaketable/r1/log/1.
   const std::string log0 = R"("key":"L3NoYWtldGFibGUvcjEvbG9nLzA=")", log1 = R"("key":"L3NoYWtldGFibGUvcjEvbG9nLzE=")";
