@@ -4,6 +4,7 @@
 #include <nats/nats.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace shaketable {
 namespace {
@@ -19,6 +20,14 @@ using Message = std::unique_ptr<natsMsg, Freed<natsMsg, natsMsg_Destroy>>;
 using StreamInfo = std::unique_ptr<jsStreamInfo, Freed<jsStreamInfo, jsStreamInfo_Destroy>>;
 using Subscription = std::unique_ptr<natsSubscription, Freed<natsSubscription, natsSubscription_Destroy>>;
 
+using PubAck = std::unique_ptr<jsPubAck, Freed<jsPubAck, jsPubAck_Destroy>>;
+using ConsumerInfo = std::unique_ptr<jsConsumerInfo, Freed<jsConsumerInfo, jsConsumerInfo_Destroy>>;
+using MetaData = std::unique_ptr<jsMsgMetaData, Freed<jsMsgMetaData, jsMsgMetaData_Destroy>>;
+
+constexpr const char* kConsumer = "takers";
+// What was taken and is not acknowledged for so long may be taken by another.
+constexpr std::int64_t kAckWaitNs = 2'000'000'000;
+
 // At least a millisecond: the library takes 0 for its own default.
 std::int64_t left_ms(const Deadline& deadline) {
   return std::max(deadline.left_ms(), 1);
@@ -33,7 +42,7 @@ class LibrarySession final : public NatsSession {
     return call(deadline, [&](jsOptions& options, NatsAnswer&) {
       jsStreamConfig config;
       jsStreamConfig_Init(&config);
-      const std::string subject = stream + ".in";
+      const std::string subject = stream + ".*";
       const char* subjects[] = {subject.c_str()};
       config.Name = stream.c_str();
       config.Subjects = subjects;
@@ -50,38 +59,101 @@ class LibrarySession final : public NatsSession {
       return js_DeleteStream(stream_.get(), stream.c_str(), &options, nullptr);
     });
   }
-  NatsAnswer publish(const std::string& stream, const std::string& message, const Deadline& deadline) override {
-    return call(deadline, [&](jsOptions&, NatsAnswer&) {
+  NatsAnswer make_consumer(const std::string& stream, const Deadline& deadline) override {
+    return call(deadline, [&](jsOptions& options, NatsAnswer&) {
+      jsConsumerConfig config;
+      jsConsumerConfig_Init(&config);
+      config.Durable = kConsumer;
+      config.AckPolicy = js_AckExplicit;
+      config.AckWait = kAckWaitNs;
+      return js_AddConsumer(nullptr, stream_.get(), stream.c_str(), &config, &options, nullptr);
+    });
+  }
+  NatsAnswer publish(const std::string& stream, const std::string& subject, const std::string& message,
+                     const Deadline& deadline) override {
+    return call(deadline, [&](jsOptions&, NatsAnswer& answer) {
       jsPubOptions options;
       jsPubOptions_Init(&options);
       options.MaxWait = left_ms(deadline);
-      return js_Publish(nullptr, stream_.get(), (stream + ".in").c_str(), message.data(),
-                        static_cast<int>(message.size()), &options, nullptr);
+      jsPubAck* made = nullptr;
+      const natsStatus status = js_Publish(&made, stream_.get(), fmt::format("{}.{}", stream, subject).c_str(),
+                                           message.data(), static_cast<int>(message.size()), &options, nullptr);
+      const PubAck acknowledged(made);
+      if (acknowledged) answer.sequence = acknowledged->Sequence;
+      return status;
     });
   }
 
-  NatsAnswer read_all(const std::string& stream, const Deadline& deadline) override {
+  NatsAnswer read(const std::string& stream, std::uint64_t from, const Deadline& deadline) override {
     return call(deadline, [&](jsOptions& options, NatsAnswer& answer) {
       jsStreamInfo* about = nullptr;
       natsStatus status = js_GetStreamInfo(&about, stream_.get(), stream.c_str(), &options, nullptr);
       const StreamInfo info(about);
-      if (status != NATS_OK || info->State.Msgs == 0) return status;
+      if (status != NATS_OK || info->State.Msgs == 0 || info->State.LastSeq < from) return status;
       jsSubOptions wanted;
       jsSubOptions_Init(&wanted);
       wanted.Ordered = true;  // what is missed in between is asked for again
       wanted.Stream = stream.c_str();
+      wanted.Config.DeliverPolicy = js_DeliverByStartSequence;
+      wanted.Config.OptStartSeq = from;
       natsSubscription* made = nullptr;
-      status = js_SubscribeSync(&made, stream_.get(), (stream + ".in").c_str(), &options, &wanted, nullptr);
+      status = js_SubscribeSync(&made, stream_.get(), (stream + ".*").c_str(), &options, &wanted, nullptr);
       const Subscription subscription(made);
-      while (status == NATS_OK && answer.messages.size() < info->State.Msgs) {
+      while (status == NATS_OK && (answer.messages.empty() || answer.messages.back().sequence < info->State.LastSeq)) {
         natsMsg* next = nullptr;
         status = natsSubscription_NextMsg(&next, subscription.get(), left_ms(deadline));
         const Message message(next);
-        if (status == NATS_OK)
-          answer.messages.emplace_back(natsMsg_GetData(next), static_cast<std::size_t>(natsMsg_GetDataLength(next)));
+        if (status == NATS_OK) status = keep(stream, next, answer);
       }
       return status;
     });
+  }
+
+  // By hand, since the library's own fetch cannot tell a server that has nothing from one that says nothing. What comes
+  // for the request has its own subject, so the answers have an inbox of their own.
+  NatsAnswer take(const std::string& stream, const Deadline& deadline) override {
+    bool taken = false;
+    NatsAnswer all = call(deadline, [&](jsOptions& options, NatsAnswer& answer) {
+      natsStatus status = NATS_OK;
+      if (!taken_) {
+        natsInbox* name = nullptr;
+        natsSubscription* made = nullptr;
+        status = natsInbox_Create(&name);
+        if (status == NATS_OK) {
+          inbox_ = name;
+          natsInbox_Destroy(name);
+          status = natsConnection_SubscribeSync(&made, connection_.get(), inbox_.c_str());
+        }
+        taken_.reset(made);
+      }
+      const std::string next = fmt::format("$JS.API.CONSUMER.MSG.NEXT.{}.{}", stream, kConsumer);
+      if (status == NATS_OK)
+        status = natsConnection_PublishRequestString(connection_.get(), next.c_str(), inbox_.c_str(),
+                                                     R"({"batch":1,"no_wait":true})");
+      natsMsg* got = nullptr;
+      if (status == NATS_OK) status = natsSubscription_NextMsg(&got, taken_.get(), left_ms(deadline));
+      const Message message(got);
+      if (status != NATS_OK) return status;
+      const char* code = nullptr;
+      if (natsMsgHeader_Get(got, "Status", &code) == NATS_OK) {
+        if (std::string_view(code) != "404") return NATS_ERR;
+        jsConsumerInfo* about = nullptr;
+        status = js_GetConsumerInfo(&about, stream_.get(), stream.c_str(), kConsumer, &options, nullptr);
+        const ConsumerInfo info(about);
+        if (info) answer.left = info->NumPending + static_cast<std::uint64_t>(info->NumAckPending);
+        return status;
+      }
+      if (!natsMsg_GetReply(got)) return NATS_ERR;
+      taken = true;
+      answer.messages.push_back({body_of(got), "", 0});
+      natsMsg* confirmed = nullptr;
+      status =
+          natsConnection_RequestString(&confirmed, connection_.get(), natsMsg_GetReply(got), "+ACK", left_ms(deadline));
+      const Message confirmation(confirmed);
+      return status;
+    });
+    if (all.meaning == NatsMeaning::unknown && !taken) all.meaning = NatsMeaning::refused;
+    return all;
   }
 
  private:
@@ -103,6 +175,21 @@ class LibrarySession final : public NatsSession {
     if (const char* more = nats_GetLastError(nullptr); more && *more) answer.problem += fmt::format(": {}", more);
     drop();
     return answer;
+  }
+
+  static std::string body_of(natsMsg* message) {
+    return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
+  }
+
+  static natsStatus keep(const std::string& stream, natsMsg* message, NatsAnswer& answer) {
+    jsMsgMetaData* made = nullptr;
+    const natsStatus status = natsMsg_GetMetaData(&made, message);
+    const MetaData about(made);
+    if (status != NATS_OK) return status;
+    const std::string subject = natsMsg_GetSubject(message);
+    answer.messages.push_back(
+        {body_of(message), subject.substr(std::min(subject.size(), stream.size() + 1)), about->Sequence.Stream});
+    return NATS_OK;
   }
 
   bool connect(const Deadline& deadline, std::string& problem) {
@@ -129,6 +216,7 @@ class LibrarySession final : public NatsSession {
   }
 
   void drop() {
+    taken_.reset();
     stream_.reset();
     connection_.reset();
   }
@@ -136,6 +224,8 @@ class LibrarySession final : public NatsSession {
   const std::string url_, user_, password_;
   Connection connection_;
   JetStream stream_;
+  std::string inbox_;
+  Subscription taken_;
 };
 
 }  // namespace
