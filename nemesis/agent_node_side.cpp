@@ -21,6 +21,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr Nanos kStartTimeout = 20s;
 constexpr Nanos kCallTimeout = 30s;
+constexpr Nanos kCommitTimeout = 100s;  // some start a database again
 constexpr Nanos kHealTimeout = 120s;
 constexpr int kClockSamples = 5;
 constexpr int kTimeOfDaySamples = 3;
@@ -305,7 +306,7 @@ Result<void> AgentNodeSide::commit(const NodeChange& change, SteadyTime start, c
   // Not through call(): an agent that was started anew would have nothing armed.
   if (!shell_) return infrastructure("the agent that held the change has ended");
   const Nanos at = std::max<Nanos>(since_start(start) + relation_.offset, Nanos(0));
-  const auto done = exchange("commit", {{"key", change.key}, {"at", std::to_string(at.count())}}, kCallTimeout);
+  const auto done = exchange("commit", {{"key", change.key}, {"at", std::to_string(at.count())}}, kCommitTimeout);
   times.latest = clock.now();
   const Nanos steady_now = since_start(std::chrono::steady_clock::now());
   if (!done) return tl::unexpected(done.error());

@@ -3,15 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <future>
 
 #include "nemesis/change_set.h"
 
 namespace shaketable {
 namespace {
-
-using namespace std::chrono_literals;
 
 // Ends by itself.
 constexpr const char* kStandIn = "sleep 10 </dev/null >/dev/null 2>&1 & echo $!";
@@ -34,27 +30,47 @@ Parameters on_all(const FaultChoice& choice) {
   return options;
 }
 
-// Where nobody has a hand on the power, a node could lose unsynced writes by a disk that drops them: it says whether it
-// has what that takes. We use neither, and say so.
-void add_other_ways(NodeFleet& fleet, const std::vector<std::size_t>& reached, std::vector<FaultOnNode>& answers) {
-  constexpr const char* kLook =
-      "if [ -d /sys/module/dm_flakey ] || modprobe -n -q dm-flakey 2>/dev/null; then echo dm-flakey; fi\n"
-      "if command -v lazyfs >/dev/null; then echo LazyFS; fi\n";
-  std::vector<std::future<CommandOutcome>> looked;
-  for (const std::size_t node : reached) {
-    Command command;
-    command.script = kLook;
-    command.timeout = 20s;
-    looked.push_back(fleet.cluster().node(node).run(std::move(command)));
-  }
-  for (std::size_t i = 0; i < reached.size(); ++i) {
-    const CommandOutcome outcome = looked[i].get();
-    std::string there = outcome.out;
-    while (!there.empty() && there.back() == '\n') there.pop_back();
-    std::replace(there.begin(), there.end(), '\n', ' ');
-    answers[i].why += !outcome.succeeded() ? "; whether the node has dm-flakey or LazyFS could not be looked at"
-                      : there.empty()      ? "; the node has neither dm-flakey nor LazyFS"
-                                           : fmt::format("; the node has {}, which shaketable does not use", there);
+// What the nodes say to the changes that a resolved fault would ask of them; empty: they cannot be asked.
+std::vector<FaultOnNode> look(NodeFleet& fleet, const std::vector<std::size_t>& reached, const ActiveFault& resolved,
+                              const std::string& fault, bool system_runs) {
+  const ChangeSet* changes = resolved.changes();
+  if (!changes) return {};
+  std::vector<FaultOnNode> out(reached.size(), {fault, Ability::can, ""});
+  const std::vector<std::size_t> nodes = changes->nodes();  // as the scene counts them
+  std::vector<std::size_t> in_fleet;
+  for (const std::size_t node : nodes) in_fleet.push_back(reached[node]);
+  const auto looked = fleet.on_each<Ability>(in_fleet, [&](NodeSide& side, std::size_t node) -> Result<Ability> {
+    const auto at = std::find(in_fleet.begin(), in_fleet.end(), node) - in_fleet.begin();
+    NodeChange change = changes->change(static_cast<std::size_t>(at));
+    if (!system_runs && is_about_files(change.kind)) return Ability::untold;
+    if (!system_runs)
+      for (auto& [name, value] : change.arguments)
+        if (name == "pids") value = kStandIn;
+    if (auto can = side.look(change); !can) return tl::unexpected(can.error());
+    return Ability::can;
+  });
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    out[nodes[i]] = {fault, looked[i] ? *looked[i] : Ability::cannot,
+                     !looked[i]                      ? looked[i].error().message
+                     : *looked[i] == Ability::untold ? "the system's files are not there yet"
+                                                     : ""};
+  return out;
+}
+
+// Where nobody has a hand on the power, a node could lose unsynced writes by its disk: each says what it has for that.
+void add_other_ways(NodeFleet& fleet, const std::vector<std::size_t>& reached, const Scene& scene,
+                    const FaultChoice& choice, bool system_runs, std::vector<FaultOnNode>& answers) {
+  for (const std::string way : {"dm-flakey", "lazyfs"}) {
+    Parameters options = on_all(choice);
+    options.set("way", way);
+    Random random(1);
+    const auto resolved = find_fault(choice.fault)->resolve(options, scene, random);
+    const auto looked =
+        resolved ? look(fleet, reached, **resolved, choice.fault, system_runs)
+                 : std::vector<FaultOnNode>(reached.size(), {choice.fault, Ability::cannot, resolved.error().message});
+    for (std::size_t i = 0; i < answers.size() && i < looked.size(); ++i)
+      answers[i].why += fmt::format("; way {}: {}", way,
+                                    looked[i].ability == Ability::can ? "this node can" : "no: " + looked[i].why);
   }
 }
 
@@ -71,32 +87,13 @@ std::vector<FaultOnNode> ask(NodeFleet& fleet, const std::vector<std::size_t>& r
   const auto resolved = fault->resolve(on_all(choice), scene, random);
   if (!resolved) {
     std::vector<FaultOnNode> out = all(Ability::cannot, resolved.error().message);
-    if (choice.fault == "lose-unsynced") add_other_ways(fleet, reached, out);
+    if (choice.fault == "lose-unsynced" && fault->needs_power(choice.options))
+      add_other_ways(fleet, reached, scene, choice, system_runs, out);
     return out;
   }
   if ((*resolved)->power() != Power::untouched) return all(Ability::can, "");  // it is the lab's power, not the node's
-  const ChangeSet* changes = (*resolved)->changes();
-  if (!changes) return all(Ability::untold, "nobody can tell before it is tried");
-  std::vector<FaultOnNode> out = all(Ability::can, "");
-  const std::vector<std::size_t> nodes = changes->nodes();  // as the scene counts them
-  std::vector<std::size_t> in_fleet;
-  for (const std::size_t node : nodes) in_fleet.push_back(reached[node]);
-  const auto looked = fleet.on_each<Ability>(in_fleet, [&](NodeSide& side, std::size_t node) -> Result<Ability> {
-    const auto at = std::find(in_fleet.begin(), in_fleet.end(), node) - in_fleet.begin();
-    NodeChange change = changes->change(static_cast<std::size_t>(at));
-    if (!system_runs && is_about_files(change.kind)) return Ability::untold;
-    if (!system_runs)
-      for (auto& [name, value] : change.arguments)
-        if (name == "pids") value = kStandIn;
-    if (auto can = side.look(change); !can) return tl::unexpected(can.error());
-    return Ability::can;
-  });
-  for (std::size_t i = 0; i < nodes.size(); ++i)
-    out[nodes[i]] = {choice.fault, looked[i] ? *looked[i] : Ability::cannot,
-                     !looked[i]                      ? looked[i].error().message
-                     : *looked[i] == Ability::untold ? "the system's files are not there yet"
-                                                     : ""};
-  return out;
+  std::vector<FaultOnNode> looked = look(fleet, reached, **resolved, choice.fault, system_runs);
+  return looked.empty() ? all(Ability::untold, "nobody can tell before it is tried") : looked;
 }
 
 }  // namespace

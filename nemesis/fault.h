@@ -91,7 +91,7 @@ class Fault {
   virtual bool cuts() const { return false; }
   // Whether it is something that nodes are asked to take.
   virtual bool of_nodes() const { return true; }
-  virtual bool needs_power() const { return false; }
+  virtual bool needs_power(const Parameters&) const { return false; }
   // Whether it needs the system's own commands for its members.
   virtual bool needs_members() const { return false; }
   // Whether these options make sense on these nodes; asked before the run. Errors are bad_input.

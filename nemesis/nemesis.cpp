@@ -51,8 +51,8 @@ Result<PrepareReport> Nemesis::prepare(const std::vector<ScheduledFault>& schedu
     const Fault* fault = find_fault(scheduled.fault);
     if (!fault) return bad_input(fmt::format("there is no fault called \"{}\"", scheduled.fault));
     if (auto sensible = fault->check(scheduled.options, names); !sensible) return tl::unexpected(sensible.error());
-    if (fault->needs_power() && (!options_.power.why_not.empty() || !options_.power.cut))
-      return bad_input(fmt::format("{}: {}", scheduled.fault, no_power(&options_.power)));
+    if (fault->needs_power(scheduled.options) && (!options_.power.why_not.empty() || !options_.power.cut))
+      return bad_input(fmt::format("{}: {}", scheduled.fault, no_power(&options_.power, scheduled.fault)));
     if (scheduled.lasts > options_.longest_fault)
       return bad_input(fmt::format("fault {} lasts {}, and none may last longer than {}", scheduled.id,
                                    format_duration(scheduled.lasts), format_duration(options_.longest_fault)));

@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,11 +56,14 @@ const std::vector<const Fault*>& clock_faults();     // jump, skew-all, drift, s
 const std::vector<const Fault*>& traffic_faults();   // delay, loss, duplicate, reorder, corrupt, rate
 const std::vector<const Fault*>& network_faults();   // dns, flaky, swizzle
 const std::vector<const Fault*>& power_faults();     // reboot, power-cut, lose-unsynced
+const Fault& lose_unsynced_fault();
+// lose-unsynced by a hand on the nodes' power; its options beside `target` are looked at by nobody.
+const Fault& power_cycle();
 const Fault& remove_fault();
 const Fault& command_fault();
 const Fault& pause_client_fault();
 
-// Why there is no power to cut, and what would give it.
-std::string no_power(const NodePower* power);
+// Why there is no power to cut, what would give it, and what that fault could do without.
+std::string no_power(const NodePower* power, std::string_view fault);
 
 }  // namespace shaketable

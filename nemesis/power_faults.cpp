@@ -1,5 +1,5 @@
 // Nodes without power: cut off and booted again. What a node had not synced is lost, and so is whatever was in its
-// memory: the agent, its journal, other faults.
+// memory: the agent, its journal, other faults. lose-unsynced has other ways as well: lose_unsynced.cpp.
 
 #include <fmt/format.h>
 
@@ -237,7 +237,7 @@ class PowerFault final : public Fault {
   PowerFault(const std::string& name, const std::string& about, Way way)
       : info_(node_fault_info(name, about, {})), way_(way) {}
   const FaultInfo& info() const override { return info_; }
-  bool needs_power() const override { return true; }
+  bool needs_power(const Parameters&) const override { return true; }
 
   Result<void> check(const Parameters& options, const std::vector<std::string>& nodes) const override {
     return check_target(info_.name, options.texts("target"), nodes);
@@ -247,7 +247,7 @@ class PowerFault final : public Fault {
                                                Random& random) const override {
     if (auto sensible = check(options, scene.names()); !sensible) return tl::unexpected(sensible.error());
     if (!scene.power || !scene.power->why_not.empty() || !scene.power->cut)
-      return bad_input(info_.name + ": " + no_power(scene.power));
+      return bad_input(info_.name + ": " + no_power(scene.power, info_.name));
     const auto nodes = resolve_target(options.texts("target"), scene, random);
     if (!nodes) return tl::unexpected(nodes.error());
     std::vector<SystemScripts> scripts;
@@ -274,21 +274,29 @@ class PowerFault final : public Fault {
 
 }  // namespace
 
-std::string no_power(const NodePower* power) {
-  return power && !power->why_not.empty()
-             ? power->why_not
-             : "nobody here has a hand on the power of these nodes: it takes a lab with a kernel for each node "
-               "(`cluster: {lab: {kernel: uml}}`)";
+std::string no_power(const NodePower* power, std::string_view fault) {
+  std::string out = power && !power->why_not.empty()
+                        ? power->why_not
+                        : "nobody here has a hand on the power of these nodes: it takes a lab with a kernel for each "
+                          "node (`cluster: {lab: {kernel: uml}}`)";
+  if (fault == lose_unsynced_fault().info().name)
+    out +=
+        "; without that, `way: dm-flakey` (data on a linear device of the device mapper's) or `way: lazyfs` does it "
+        "where a node has them, and `shaketable doctor` says which does";
+  return out;
 }
 
 const std::vector<const Fault*>& power_faults() {
   static const PowerFault cut(
       "power-cut", "nodes lose their power, and boot again afterwards; what was not synced is lost", Way::off);
   static const PowerFault reboot("reboot", "nodes are synced and booted anew at once", Way::rebooted);
-  static const PowerFault lose(
-      "lose-unsynced", "nodes lose what they had not synced: their power goes, and comes back at once", Way::cycled);
-  static const std::vector<const Fault*> all{&reboot, &cut, &lose};
+  static const std::vector<const Fault*> all{&reboot, &cut, &lose_unsynced_fault()};
   return all;
+}
+
+const Fault& power_cycle() {
+  static const PowerFault lose("lose-unsynced", "the power goes, and comes back at once", Way::cycled);
+  return lose;
 }
 
 }  // namespace shaketable

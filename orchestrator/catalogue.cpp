@@ -6,6 +6,7 @@
 
 #include "nemesis/fault.h"
 #include "nemesis/faults.h"
+#include "nemesis/node_fault.h"
 #include "nemesis/system_model.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/lab_hold.h"
@@ -15,11 +16,12 @@
 namespace shaketable {
 namespace {
 
-Result<void> possible(const Fault& fault, const ClusterPlan& cluster, const SystemSpec& system) {
+Result<void> possible(const Fault& fault, const Parameters& options, const ClusterPlan& cluster,
+                      const SystemSpec& system) {
   const std::string& name = fault.info().name;
-  if (fault.needs_power())
+  if (fault.needs_power(options))
     if (const NodePower power = power_of(cluster, ""); !power.why_not.empty())
-      return bad_input(fmt::format("{}: {}", name, power.why_not));
+      return bad_input(fmt::format("{}: {}", name, no_power(&power, name)));
   if (!fault.needs_members()) return {};
   if (system.member_remove.empty() || system.member_add.empty() || system.members.empty())
     return bad_input(fmt::format("{}: {} has no members that its own commands could remove and add{}{}", name,
@@ -53,8 +55,9 @@ const Catalogue& catalogue() {
           {},
           [name = info.name](const SystemModel& model, const Parameters& options, std::size_t nodes, Nanos lasts,
                              bool to_the_end) { return check_model(model, name, options, nodes, lasts, to_the_end); },
-          [fault = find_fault(info.name)](const ClusterPlan& cluster, const SystemSpec& system) {
-            return possible(*fault, cluster, system);
+          [fault = find_fault(info.name)](const Parameters& options, const ClusterPlan& cluster,
+                                          const SystemSpec& system) {
+            return possible(*fault, options, cluster, system);
           }};
     for (const CheckerInfo& info : checkers()) made.checkers[info.name] = {info.about, info.parameters, ""};
     return made;

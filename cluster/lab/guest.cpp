@@ -73,10 +73,10 @@ class Guest {
     if (auto mounted = mount_at("cgroup2", root + "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
         !mounted)
       return mounted;
-    if (auto mounted = mount_at("/dev/ubda", root + "/data", "ext4", MS_NOATIME, ""); !mounted) return mounted;
+    if (auto done = offer_modules(root); !done) return done;
+    if (auto mounted = mount_at(map_disk(root), root + "/data", "ext4", MS_NOATIME, ""); !mounted) return mounted;
     if (auto done = write_node_files(record_, directory_, name_, root); !done) return done;
     if (auto done = choose_legacy_iptables(root); !done) return done;
-    if (auto done = offer_modules(root); !done) return done;
     if (auto done = set_up_network(); !done) return done;
     // A node that is a little behind is a node all the same, and every run measures its clock.
     if (auto told = take_time(kTimePatience); !told)
@@ -131,6 +131,23 @@ class Guest {
     if (!loaded) return Failure(loaded.error());
     if (*loaded != 0) return infrastructure(fmt::format("modprobe ipv6: exit code {}", *loaded));
     return {};
+  }
+
+  // The node's disk behind a linear device of the device mapper's, as a volume of LVM would be: so that what can be
+  // done to such a disk can be tried here. Without it the disk is there as it is.
+  std::string map_disk(const std::string& root) const {
+    const std::string disk = "/dev/ubda", name = "lab-data";
+    ProgramOptions in_node;
+    in_node.root = root;
+    const auto run = [&](const std::vector<std::string>& words) {
+      const Result<int> code = run_program(words, in_node);
+      return code && *code == 0;
+    };
+    if (run({"modprobe", "dm-mod"}) && run({"dmsetup", "create", "--noudevrules", "--noudevsync", name, "--table",
+                                            fmt::format("0 {} linear {} 0", record_.disk_bytes / 512, disk)}))
+      return "/dev/mapper/" + name;
+    write_all(1, "the disk is not behind the device mapper\n");
+    return disk;
   }
 
   Result<void> set_up_network() {

@@ -255,7 +255,7 @@ Result<LabStatus> Lab::up(const LabSpec& spec) {
   if (auto removed = remove_remains(directory); !removed) return Failure(removed.error());
 
   std::vector<std::string> packages = spec.packages;
-  if (spec.kind == "uml") packages.insert(packages.end(), {"user-mode-linux", "kmod"});
+  if (spec.kind == "uml") packages.insert(packages.end(), {"user-mode-linux", "kmod", "dmsetup"});
   const Result<std::string> layer = find_or_make_layer(*root, packages);
   if (!layer) return Failure(layer.error());
   if (auto made = make_directory(directory, 0700); !made) return Failure(made.error());

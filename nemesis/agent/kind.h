@@ -19,6 +19,8 @@ class Armed {
   virtual ~Armed() = default;
   // Quick: this is what happens at the start time. An error: it may have changed something.
   virtual Result<void> commit() = 0;
+  // What the commit learned, for the entry's fields; asked after it, whatever came of it.
+  virtual Fields kept() const { return {}; }
 };
 
 // What was read back after an undo.

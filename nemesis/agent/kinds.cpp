@@ -4,6 +4,8 @@
 #include "nemesis/agent/command.h"
 #include "nemesis/agent/damage.h"
 #include "nemesis/agent/firewall.h"
+#include "nemesis/agent/lazyfs.h"
+#include "nemesis/agent/lost_writes.h"
 #include "nemesis/agent/pressure.h"
 #include "nemesis/agent/processes.h"
 #include "nemesis/agent/stall.h"
@@ -21,12 +23,15 @@ const std::vector<const Kind*>& kinds() {
   static const Fill fill;
   static const Damage damage;
   static const Stall stall;
+  static const LostWrites lost_writes;
+  static const LazyFs lazyfs;
   static const Scripts scripts;
   static const ClockShift clock;
   static const Traffic traffic;
   static const Switched switched;
-  static const std::vector<const Kind*> all{&firewall,    &traffic, &switched, &processes, &freeze,  &clock,
-                                            &descriptors, &load,    &fill,     &damage,    &scripts, &stall};
+  static const std::vector<const Kind*> all{&firewall, &traffic,     &switched,    &processes, &freeze,
+                                            &clock,    &descriptors, &load,        &fill,      &damage,
+                                            &scripts,  &stall,       &lost_writes, &lazyfs};
   return all;
 }
 

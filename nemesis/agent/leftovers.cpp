@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "nemesis/agent/cgroups.h"
+#include "nemesis/agent/lost_writes.h"
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/protocol.h"
 #include "nemesis/agent/rules.h"
@@ -157,6 +158,7 @@ Leftovers remove_leftovers() {
     }
   }
   for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) remove_groups(mount, 0, out);
+  remove_dropping(node_disks(), out.undone, out.in_force, out.doubts);
   if (const auto removed = remove_rules(std::nullopt); !removed) out.in_force.push_back(removed.error().message);
   return out;
 }

@@ -243,6 +243,7 @@ Result<Fields> Server::commit(const Fields& asked) {
   const Nanos begun = raw_now();
   const auto done = change.armed->commit();
   const Nanos ended = raw_now();
+  for (auto& [name, value] : change.armed->kept()) set_field(change.entry.fields, name, value);
   change.armed.reset();
   change.entry.state = EntryState::applied;
   // The entry is on the disk: this only says more of it.

@@ -7,6 +7,7 @@
 
 #include "nemesis/agent/lease.h"
 #include "nemesis/agent/leftovers.h"
+#include "nemesis/agent/lost_writes.h"
 #include "nemesis/agent/process.h"
 #include "nemesis/agent/processes.h"
 #include "nemesis/agent/rules.h"
@@ -218,6 +219,8 @@ std::vector<std::string> status(const Journal& journal) {
     out.push_back("fault " + key + ": " + entry->kind + ", " + std::string(to_string(entry->state)) +
                   (entry->boot == boot ? "" : ", from before a reboot"));
   }
+  for (const std::string& device : dropping_devices(node_disks()))
+    out.push_back("the device " + device + " drops writes, or is about to");
   for (const std::string& command : table_commands()) {
     const auto rules = list_rules(command);
     if (!rules) {

@@ -30,7 +30,7 @@ Parameters read_options(const Yaml& value, const Place& place, const std::string
   if (described.check && !nodes.empty() && problems.size() == before)
     if (const auto fits = described.check(options, nodes); !fits) problems.add(place, fits.error().message);
   if (described.possible && !plan.system.name.empty() && problems.size() == before)
-    if (const auto able = described.possible(plan.cluster, plan.system); !able)
+    if (const auto able = described.possible(options, plan.cluster, plan.system); !able)
       problems.add(place, able.error().message);
   const auto target = std::find_if(described.parameters.begin(), described.parameters.end(), [](const auto& spec) {
     return spec.name == "target" && spec.type == ParameterType::texts;

@@ -31,7 +31,7 @@ struct Described {
   std::function<Result<void>(const SystemModel&, const Parameters&, std::size_t nodes, Nanos lasts, bool to_the_end)>
       check_model = {};
   // Faults: whether the plan's nodes and its system can have it at all.
-  std::function<Result<void>(const ClusterPlan&, const SystemSpec&)> possible = {};
+  std::function<Result<void>(const Parameters&, const ClusterPlan&, const SystemSpec&)> possible = {};
 };
 
 // What this program has. The plan library knows none of it by itself, so that it depends on base only.

@@ -151,21 +151,81 @@ TEST_CASE("remove: a system that does not say how or is not ours keeps its membe
   CHECK(f.nodes.asked.empty());
 }
 
-TEST_CASE("doctor: a node that cannot lose unsynced writes says what it has for that") {
+TEST_CASE("doctor: a node whose power nobody can cut says for each other way whether it has it") {
   Fixture f;
-  f.scripted.nodes[0]->on("lazyfs", done("dm-flakey\nLazyFS\n"));
-  f.scripted.nodes[1]->on("lazyfs", done(""));
-  f.scripted.nodes[2]->on("lazyfs", not_started("no route to host"));
+  f.nodes.fails["n2 look"] = "/data/it lies on /data (ext4), and that is no device of the device mapper's";
+  f.options.system = [](const std::string&) -> Result<SystemScripts> {
+    SystemScripts out;
+    out.pids = "PIDS";
+    out.start = "START";
+    out.data = "/data/it";
+    return out;
+  };
   ExamineOptions options;
   options.nemesis = f.options;
   options.nemesis.power.why_not = "the nodes share a kernel";
+  options.system_runs = true;
   FaultChoice choice;
   choice.fault = "lose-unsynced";
   choice.options = Parameters(find_fault(choice.fault)->info().parameters);
   const auto found = examine(f.scripted.cluster, options, {choice});
-  const std::string why = "lose-unsynced: the nodes share a kernel; ";
-  CHECK(found.at(0).faults.at(0).why == why + "the node has dm-flakey LazyFS, which shaketable does not use");
-  CHECK(found.at(1).faults.at(0).why == why + "the node has neither dm-flakey nor LazyFS");
-  CHECK(found.at(2).faults.at(0).why == why + "whether the node has dm-flakey or LazyFS could not be looked at");
+  const std::string why = found.at(0).faults.at(0).why;
+  CHECK(why.starts_with("lose-unsynced: the nodes share a kernel; "));
+  CHECK(why.ends_with("; way dm-flakey: this node can; way lazyfs: this node can"));
+  CHECK(found.at(1).faults.at(0).why.find("; way dm-flakey: no: /data/it lies on /data") != std::string::npos);
   CHECK(found.at(1).faults.at(0).ability == Ability::cannot);
+  // Asked for itself, the node's answer is the answer.
+  choice.options.set("way", std::string("dm-flakey"));
+  const auto asked = examine(f.scripted.cluster, options, {choice});
+  CHECK(asked.at(0).faults.at(0).ability == Ability::can);
+  CHECK(asked.at(1).faults.at(0).ability == Ability::cannot);
+  CHECK(f.nodes.called("arm").empty());
+}
+
+TEST_CASE("lose-unsynced: by the disk below the data the agent is asked and no power is needed") {
+  Fixture f;
+  f.options.power.why_not = "the nodes share a kernel";
+  f.options.system = [](const std::string&) -> Result<SystemScripts> {
+    SystemScripts out;
+    out.pids = "PIDS";
+    out.start = "START";
+    out.data = "/data/it";
+    out.restore = "RESTORE";
+    return out;
+  };
+  ScheduledFault fault = on_n2("lose-unsynced");
+  SECTION("dm-flakey") {
+    fault.options.set("way", std::string("dm-flakey"));
+    REQUIRE(f.run({fault}).has_value());
+    CHECK(f.nodes.asked.at("n2").kind == "lost-writes");
+    CHECK(agent::field(f.nodes.asked.at("n2").arguments, "path") == "/data/it");
+    CHECK(agent::field(f.nodes.asked.at("n2").arguments, "start") == "RESTORE\nSTART");
+  }
+  SECTION("lazyfs") {
+    fault.options.set("way", std::string("lazyfs"));
+    fault.options.set("path", std::string("/mnt/lazy"));
+    fault.options.set("fifo", std::string("/run/lazy.in"));
+    REQUIRE(f.run({fault}).has_value());
+    CHECK(f.nodes.asked.at("n2").kind == "lazyfs");
+    CHECK(agent::field(f.nodes.asked.at("n2").arguments, "path") == "/mnt/lazy");
+    CHECK(agent::field(f.nodes.asked.at("n2").arguments, "fifo") == "/run/lazy.in");
+  }
+  CHECK(f.log.of(1).undone == Undone::verified);
+}
+
+TEST_CASE("lose-unsynced: parameters that go with another way are refused") {
+  const auto refused = [](const std::vector<std::pair<std::string, std::string>>& given) {
+    Fixture f;
+    ScheduledFault fault = on_n2("lose-unsynced");
+    for (const auto& [name, value] : given) fault.options.set(name, value);
+    const auto prepared = f.prepare({fault});
+    return prepared ? "" : prepared.error().message;
+  };
+  CHECK(refused({{"path", "/data"}}) ==
+        "lose-unsynced: a power cut is of the whole node: `path` goes with `way: dm-flakey` or `lazyfs`");
+  CHECK(refused({{"way", "dm-flakey"}, {"fifo", "/f"}}) ==
+        "lose-unsynced: `fifo` and `completed` go with `way: lazyfs`");
+  CHECK(refused({{"way", "lazyfs"}, {"completed", "/f"}}) == "lose-unsynced: `completed` goes with `fifo`");
+  CHECK(refused({{"way", "dm-flakey"}, {"path", "data"}}) == "lose-unsynced: `path` must be absolute");
+  CHECK(refused({}).find("`way: dm-flakey`") != std::string::npos);
 }

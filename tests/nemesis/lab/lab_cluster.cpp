@@ -126,6 +126,7 @@ std::string LabCluster::traces(std::size_t node) {
       "pgrep -af '^shaketable-agent guard|^ip6?tables-restore|^tc -batch'; pgrep -l "
       "'^shaketable-(load|gate)$|^stall:'; "
       "find /sys/fs/cgroup -name 'shaketable-*' 2>/dev/null; "
+      "dmsetup table 2>/dev/null | grep flakey; "
       "tc qdisc show | grep 5ba; ls /sys/class/net | grep ^stifb; ls -A /var/lib | grep shaketable-fill; true");
 }
 

@@ -1,7 +1,13 @@
 // Power on nodes with kernels of their own: what was synced is there afterwards, what was not is gone.
 #include <catch2/catch.hpp>
 
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 
 #include "cluster/lab/lab.h"
@@ -94,6 +100,13 @@ constexpr const char* kWriteBoth =
     "echo lost >/data/it/unsynced";
 constexpr const char* kReadBoth = "cat /data/it/synced; cat /data/it/unsynced 2>/dev/null; rm -rf /data/it; sync";
 
+// By the disk alone: the kernel goes on.
+ScheduledFault lose_by_disk(const std::string& node) {
+  return one_fault("lose-unsynced", {node}, {{"way", std::string("dm-flakey")}});
+}
+constexpr const char* kTableAndMount = "dmsetup table lab-data; grep ' /data ' /proc/self/mountinfo | cut -d' ' -f3-";
+constexpr const char* kLabVariable = "SHAKETABLE_TEST_LAB";
+
 }  // namespace
 
 TEST_CASE("uml power-cut: the node is gone until it ends and has lost what it had not synced and its system runs") {
@@ -164,4 +177,80 @@ TEST_CASE("uml power-cut: other faults on the node are kept away and it from the
   CHECK(last[3].undone == Undone::verified);
   CHECK(last[4].notes == "not applied: delay 3 is in force on n2, and would be gone with the node's power");
   for (const NodeCleanliness& node : nemesis.heal_all()) CHECK(node.state == Cleanliness::clean);
+}
+
+TEST_CASE("uml lose-unsynced by dm-flakey: what was not synced is lost and table and mount are as found") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  lab.run(1, sleeper().start);
+  const std::string before = lab.run(1, kTableAndMount), boot = lab.run(1, "cat /proc/sys/kernel/random/boot_id"),
+                    pids = lab.run(1, sleeper().pids);
+  CHECK(before.find(" linear ") != std::string::npos);
+  NemesisOptions options = powered(lab.name());
+  {
+    // Somebody else is there: refused, and nothing has changed.
+    const std::string other = lab.run(1, "cd /data && { setsid sleep 4321 </dev/null >/dev/null 2>&1 & echo $!; }");
+    AtWork work(lab, options, {lose_by_disk("n2")});
+    CHECK(eventually([&] { return work.log.last().notes.find("(sleep)") != std::string::npos; }, 60s));
+    CHECK(lab.run(1, sleeper().pids) == pids);
+    lab.run(1, "kill " + other);
+  }
+  lab.run(1, kWriteBoth);
+  AtWork work(lab, options, {lose_by_disk("n2")});
+  applied(work);
+  CHECK(lab.run(1, kReadBoth) == "kept\n");
+  CHECK(lab.run(1, kTableAndMount) == before);
+  CHECK(lab.run(1, "cat /proc/sys/kernel/random/boot_id") == boot);
+  const std::string now = lab.run(1, sleeper().pids);
+  CHECK(now != "");
+  CHECK(now != pids);
+  const FaultReport report = stopped(work);
+  CHECK(number(report.nodes.at(0), "dropped_writes") > 0);
+  CHECK(lab.run(1, kTableAndMount) == before);
+  CHECK(lab.run(1, "ls -A /data | grep shaketable || true") == "");
+}
+
+TEST_CASE("uml a controller of a disk that drops writes", "[.]") {
+  const char* name = std::getenv(kLabVariable);
+  REQUIRE(name != nullptr);
+  LabCluster& lab = LabCluster::join(name);
+  Cluster cluster = lab.connect();
+  NemesisOptions options = lab_options(3s);
+  options.system = [](const std::string&) -> Result<SystemScripts> {
+    SystemScripts out = sleeper();
+    // So that there is a middle to be killed in.
+    out.pids = "dmsetup table lab-data | grep -q flakey && sleep 3; " + out.pids;
+    return out;
+  };
+  Nemesis nemesis(cluster, options);
+  const std::vector<ScheduledFault> schedule{lose_by_disk("n3")};
+  REQUIRE(nemesis.prepare(schedule));
+  SteadyClock clock;
+  KeptLog log;
+  (void)nemesis.run(schedule, clock, clock.now(), log, {});
+}
+
+TEST_CASE("uml lose-unsynced by dm-flakey: the guard puts disk and system back when controller and agent are killed") {
+  SKIP_WITHOUT_LAB();
+  LabCluster& lab = LabCluster::with_own_kernels();
+  lab.run(2, sleeper().start);
+  lab.run(2, kWriteBoth);
+  const std::string before = lab.run(2, kTableAndMount);
+  ::setenv(kLabVariable, lab.name().c_str(), 1);
+  char program[] = SHAKETABLE_BIN_DIR "/test_nemesis_uml", test[] = "uml a controller of a disk that drops writes";
+  char* const arguments[] = {program, test, nullptr};
+  pid_t child = 0;
+  REQUIRE(posix_spawn(&child, program, nullptr, nullptr, arguments, environ) == 0);
+  // On the node itself: a look from here would be too late.
+  const CommandOutcome seen = lab.try_run(2,
+                                          "for i in $(seq 1200); do dmsetup table lab-data | grep -q flakey && "
+                                          "pkill -9 -f '[s]haketable-agent serve' && exit 0; sleep 0.05; done; exit 1");
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  CHECK(seen.succeeded());
+  (void)lab.undone();
+  CHECK(lab.run(2, kTableAndMount) == before);
+  CHECK(lab.run(2, sleeper().pids) != "");
+  CHECK(lab.run(2, kReadBoth) == "kept\n");
+  CHECK(eventually([&] { return lab.traces().empty(); }, 20s));
 }
