@@ -143,8 +143,11 @@ class Guest {
       const Result<int> code = run_program(words, in_node);
       return code && *code == 0;
     };
-    if (run({"modprobe", "dm-mod"}) && run({"dmsetup", "create", "--noudevrules", "--noudevsync", name, "--table",
-                                            fmt::format("0 {} linear {} 0", record_.disk_bytes / 512, disk)}))
+    // There is no udev to make its node.
+    if (run({"modprobe", "dm-mod"}) &&
+        run({"dmsetup", "create", "--noudevrules", "--noudevsync", name, "--table",
+             fmt::format("0 {} linear {} 0", record_.disk_bytes / 512, disk)}) &&
+        run({"dmsetup", "mknodes", name}))
       return "/dev/mapper/" + name;
     write_all(1, "the disk is not behind the device mapper\n");
     return disk;

@@ -148,6 +148,9 @@ class NodeDisks final : public Disks {
   }
 
   Result<void> survives_power_cut(const Mount& mount) override {
+    // It may read back what it believes to have written.
+    if (mount.super.find("errors=panic") != std::string::npos)
+      return infrastructure(mount.point + " is mounted with errors=panic: the node itself could be lost");
     if (mount.type == "xfs") {
       if (mount.super.find("logdev=") != std::string::npos || mount.super.find("rtdev=") != std::string::npos)
         return infrastructure("the file system of " + mount.point + " has its log or data on another device too");
@@ -169,7 +172,7 @@ class NodeDisks final : public Disks {
     std::map<std::string, bool> reached;  // by mount namespace: whether an unmount of ours frees the device there
     for (const std::string& name : list_directory("/proc")) {
       const auto pid = to_number(name);
-      if (!pid || *pid == getpid()) continue;
+      if (!pid) continue;
       const std::string process = "/proc/" + name;
       const auto state = look_at(static_cast<pid_t>(*pid));
       if (!state ||

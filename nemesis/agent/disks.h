@@ -33,7 +33,7 @@ class Disks {
   // Whether the file system comes back whole after a power cut: it has a journal, and has it on this device.
   virtual Result<void> survives_power_cut(const Mount& mount) = 0;
   // Whoever has something of that file system open, or has it mounted where an unmount of ours does not reach, in
-  // words; `except` and this process are not counted.
+  // words; `except` are not counted.
   virtual std::vector<std::string> users(const Mount& mount, const std::vector<ProcessName>& except) = 0;
   // How long is waited for a mount to be free, and then for a device.
   virtual Nanos patience() const { return std::chrono::seconds(10); }

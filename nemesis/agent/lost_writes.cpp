@@ -54,6 +54,7 @@ Result<void> end_processes(const std::vector<ProcessName>& processes) {
   return {};
 }
 
+// None where nobody can tell: who relies on it asks for the device's openers too.
 std::vector<Mount> mounted(Disks& disks, const std::string& device) {
   auto all = disks.mounts();
   if (!all) return {};
@@ -175,16 +176,23 @@ Result<void> restore_disk(Disks& disks, const Entry& entry, Undone& undone,
     undone.missing = "the table of " + name + " is another one than was found: " + to_text(*live);
     return {};
   }
-  const auto here = [&] {
-    auto all = mounted(disks, device->device);
-    std::erase_if(all, [&](const Mount& mount) { return mount.point != found_mount->point; });
-    return all;
+  const auto here = [&]() -> Result<std::optional<Mount>> {
+    const auto all = disks.mounts();
+    if (!all) return Failure(all.error());
+    std::optional<Mount> last;
+    for (const Mount& mount : *all)
+      if (mount.device == device->device && mount.point == found_mount->point) last = mount;
+    return last;
   };
-  if (here().empty())
+  auto now = here();
+  if (!now) return Failure(now.error());
+  if (!*now) {
     if (auto done = disks.mount(*found_mount); !done) return done;
-  const auto now = here();
-  if (now.empty()) return infrastructure(found_mount->point + " was mounted and is not there");
-  if (const std::string differs = difference(*found_mount, now.back()); !differs.empty())
+    now = here();
+    if (!now) return Failure(now.error());
+  }
+  if (!*now) return infrastructure(found_mount->point + " was mounted and is not there");
+  if (const std::string differs = difference(*found_mount, **now); !differs.empty())
     undone.missing = found_mount->point + " is mounted otherwise: " + differs;
   return {};
 }

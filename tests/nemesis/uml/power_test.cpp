@@ -106,6 +106,10 @@ ScheduledFault lose_by_disk(const std::string& node) {
 }
 constexpr const char* kTableAndMount = "dmsetup table lab-data; grep ' /data ' /proc/self/mountinfo | cut -d' ' -f3-";
 constexpr const char* kLabVariable = "SHAKETABLE_TEST_LAB";
+// How long the kernel keeps what nobody syncs; 0: until somebody does. A busy machine takes its time.
+std::string keep_unsynced(const std::string& centiseconds) {
+  return "echo " + centiseconds + " >/proc/sys/vm/dirty_writeback_centisecs";
+}
 
 }  // namespace
 
@@ -195,9 +199,11 @@ TEST_CASE("uml lose-unsynced by dm-flakey: what was not synced is lost and table
     CHECK(lab.run(1, sleeper().pids) == pids);
     lab.run(1, "kill " + other);
   }
+  lab.run(1, keep_unsynced("0"));
   lab.run(1, kWriteBoth);
   AtWork work(lab, options, {lose_by_disk("n2")});
   applied(work);
+  lab.run(1, keep_unsynced("500"));
   CHECK(lab.run(1, kReadBoth) == "kept\n");
   CHECK(lab.run(1, kTableAndMount) == before);
   CHECK(lab.run(1, "cat /proc/sys/kernel/random/boot_id") == boot);
@@ -219,7 +225,7 @@ TEST_CASE("uml a controller of a disk that drops writes", "[.]") {
   options.system = [](const std::string&) -> Result<SystemScripts> {
     SystemScripts out = sleeper();
     // So that there is a middle to be killed in.
-    out.pids = "dmsetup table lab-data | grep -q flakey && sleep 3; " + out.pids;
+    out.pids = "dmsetup table lab-data | grep -q flakey && sleep 5; " + out.pids;
     return out;
   };
   Nemesis nemesis(cluster, options);
@@ -234,6 +240,7 @@ TEST_CASE("uml lose-unsynced by dm-flakey: the guard puts disk and system back w
   SKIP_WITHOUT_LAB();
   LabCluster& lab = LabCluster::with_own_kernels();
   lab.run(2, sleeper().start);
+  lab.run(2, keep_unsynced("0"));
   lab.run(2, kWriteBoth);
   const std::string before = lab.run(2, kTableAndMount);
   ::setenv(kLabVariable, lab.name().c_str(), 1);
@@ -242,13 +249,15 @@ TEST_CASE("uml lose-unsynced by dm-flakey: the guard puts disk and system back w
   pid_t child = 0;
   REQUIRE(posix_spawn(&child, program, nullptr, nullptr, arguments, environ) == 0);
   // On the node itself: a look from here would be too late.
-  const CommandOutcome seen = lab.try_run(2,
-                                          "for i in $(seq 1200); do dmsetup table lab-data | grep -q flakey && "
-                                          "pkill -9 -f '[s]haketable-agent serve' && exit 0; sleep 0.05; done; exit 1");
+  lab.run(
+      2,
+      "rm -f /run/killed; setsid sh -c 'while ! dmsetup table lab-data | grep -q flakey; do sleep 0.05; done; "
+      "pkill -9 -f \"[s]haketable-agent serve\" && dmsetup table lab-data >/run/killed' </dev/null >/dev/null 2>&1 &");
+  CHECK(eventually([&] { return lab.try_run(2, "grep flakey /run/killed").succeeded(); }, 180s));
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  CHECK(seen.succeeded());
   (void)lab.undone();
+  lab.run(2, keep_unsynced("500"));
   CHECK(lab.run(2, kTableAndMount) == before);
   CHECK(lab.run(2, sleeper().pids) != "");
   CHECK(lab.run(2, kReadBoth) == "kept\n");
