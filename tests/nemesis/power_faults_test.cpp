@@ -153,7 +153,7 @@ TEST_CASE("remove: a system that does not say how or is not ours keeps its membe
 
 TEST_CASE("doctor: a node whose power nobody can cut says for each other way whether it has it") {
   Fixture f;
-  f.nodes.fails["n2 look"] = "/data/it lies on /data (ext4), and that is no device of the device mapper's";
+  f.nodes.fails["n2 look lost-writes"] = "/data/it lies on /data (ext4), and that is no device of the device mapper's";
   f.options.system = [](const std::string&) -> Result<SystemScripts> {
     SystemScripts out;
     out.pids = "PIDS";
