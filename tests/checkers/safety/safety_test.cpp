@@ -145,6 +145,43 @@ TEST_CASE("one leader a term") {
   CHECK(check("leader", R"([["ok",0,"status",null]])").valid == Validity::unknown);
 }
 
+TEST_CASE("a lease that was renewed in time is there until that time is over") {
+  const auto lease = [](const std::string& rest) {
+    return check("lease", R"([["invoke",0,"grant",null,0],["ok",0,"grant",7,1],["invoke",0,"renew",7,10],)" + rest);
+  };
+  // Granted for 100 ms at 10 ms, at the earliest: until 110 ms.
+  const std::string renewed = R"(["ok",0,"renew",100,20],["invoke",1,"renew",7,30],)";
+  CHECK(found(lease(renewed + R"(["ok",1,"renew",null,109]])")) == Strings{"revoked-early"});
+  CHECK(lease(renewed + R"(["ok",1,"renew",null,110]])").valid == Validity::valid);
+  // The promise that ends last counts, and one that nobody heard of is none.
+  CHECK(found(lease(renewed + R"(["ok",1,"renew",100,40],["invoke",0,"renew",7,50],["ok",0,"renew",null,129]])")) ==
+        Strings{"revoked-early"});
+  CHECK(lease(R"(["info",0,"renew",7,20],["invoke",1,"renew",7,30],["ok",1,"renew",null,40],
+                 ["invoke",2,"grant",null,50],["ok",2,"grant",8,60],["invoke",2,"renew",8,70],["ok",2,"renew",100,80]])")
+            .valid == Validity::valid);
+  // One that was gone is renewed.
+  CHECK(found(lease(R"(["ok",0,"renew",null,20],["invoke",0,"renew",7,30],["ok",0,"renew",100,40]])")) ==
+        Strings{"revoked-early"});
+  CHECK(check("lease", R"([["invoke",0,"grant",null],["ok",0,"grant",7]])").valid == Validity::unknown);
+}
+
+TEST_CASE("watches tell of changes in order and leave none out") {
+  const auto watch = [](const std::string& asked, const std::string& told) {
+    return check("watch",
+                 R"([["invoke",0,"write",5],["ok",0,"write",3],["invoke",0,"write",6],["ok",0,"write",5],
+                     ["invoke",0,"write",7],["ok",0,"write",8],["invoke",1,"watch",)" +
+                     asked + R"(],["ok",1,"watch",)" + told + "]]");
+  };
+  CHECK(watch("null", "[[3,5],[5,6],[8,7]]").valid == Validity::valid);
+  CHECK(watch("3", "[[5,6],[6,9]]").valid == Validity::valid);  // 6: nobody heard of that write; 8: not told yet
+  CHECK(watch("3", "[]").valid == Validity::unknown);
+  CHECK(found(watch("3", "[[3,5],[5,6]]")) == Strings{"back-in-time"});
+  CHECK(found(watch("null", "[[3,5],[8,7],[5,6]]")) == Strings{"back-in-time"});
+  CHECK(found(watch("null", "[[3,5],[3,5]]")) == Strings{"back-in-time"});
+  CHECK(found(watch("null", "[[3,5],[8,7]]")) == Strings{"missed"});
+  CHECK(found(watch("3", "[[5,7]]")) == Strings{"wrong-value"});
+}
+
 TEST_CASE("effects exactly once under retry") {
   constexpr const char* kRetry =
       R"([["invoke",0,"apply",1],["info",0,"apply",1],["invoke",1,"apply",1],["ok",1,"apply",1],["invoke",1,"apply",2],["fail",1,"apply",2],
