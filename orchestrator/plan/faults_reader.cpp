@@ -13,6 +13,10 @@ double seconds(Nanos duration) {
   return static_cast<double>(duration.count()) / 1e9;
 }
 
+bool all_digits(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
 std::vector<std::string> node_names(const ClusterPlan& cluster) {
   std::vector<std::string> out;
   for (const NodeSpec& node : cluster.nodes) out.push_back(node.name);
@@ -37,6 +41,11 @@ Parameters read_options(const Yaml& value, const Place& place, const std::string
   });
   if (target == described.parameters.end() || !options.has("target") || problems.size() != before) return options;
   for (const std::string& word : options.texts("target")) {
+    // Of the load, for faults that are not of nodes.
+    if (word.starts_with("worker ") && all_digits(word.substr(7)) && std::stod(word.substr(7)) >= plan.workload.workers)
+      problems.add(place, fmt::format("{}: there is no {}: the load has {} worker{}, counted from 0; name another, or "
+                                      "raise `workers` of the workload",
+                                      fault, word, plan.workload.workers, plan.workload.workers == 1 ? "" : "s"));
     if (!word.starts_with("role ")) continue;
     std::vector<std::string> roles;
     for (const NodeSpec& node : plan.cluster.nodes)

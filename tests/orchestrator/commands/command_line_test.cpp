@@ -57,6 +57,29 @@ TEST_CASE("command line: a plan with a typo shows the place, the line and a care
   CHECK(contains(said.err, "^"));
 }
 
+TEST_CASE("command line: workers that the load does not have are told where a fault names them") {
+  Scratch scratch;
+  const std::string plan = scratch / "p.yaml";
+  const auto told = [&](const std::string& target) {
+    write(plan,
+          "name: p\nsystem: etcd\ncluster: {lab: {nodes: 3}}\nworkload: {name: register, workers: 3}\ntime_limit: 10s\n"
+          "faults:\n  schedule: timeline\n  events:\n    - {at: 1s, for: 1s, pause-client: " +
+              target + "}\n");
+    const Said said = run_shaketable({"validate", plan});
+    INFO(said.out << said.err);
+    CHECK(said.exit_code == (said.err.empty() ? 0 : 3));
+    return said.err;
+  };
+  CHECK(told("worker 2").empty());
+  CHECK(told("[worker 0, worker 1]").empty());
+  CHECK(told("all").empty());
+  const std::string wrong = told("[worker 1, worker 3]");
+  CHECK(contains(wrong, plan +
+                            ":9:25: pause-client: there is no worker 3: the load has 3 workers, counted from 0; name "
+                            "another, or raise `workers` of the workload\n    - {at: 1s, for: 1s, pause-client: "));
+  CHECK(contains(wrong, "\n                        ^"));
+}
+
 TEST_CASE("command line: bad plans get one clear error and exit 3") {
   Scratch scratch;
   const std::string plan = scratch / "p.yaml";
