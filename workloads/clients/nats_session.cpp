@@ -92,8 +92,10 @@ class LibrarySession final : public NatsSession {
       if (status != NATS_OK || info->State.Msgs == 0 || info->State.LastSeq < from) return status;
       jsSubOptions wanted;
       jsSubOptions_Init(&wanted);
-      wanted.Ordered = true;  // what is missed in between is asked for again
+      // Not one of the library's ordered consumers: those are made anew by a thread of its own, and programs that make
+      // and end many of them died of it. What is missed in between is seen by the consumer's own count.
       wanted.Stream = stream.c_str();
+      wanted.Config.AckPolicy = js_AckNone;
       wanted.Config.DeliverPolicy = js_DeliverByStartSequence;
       wanted.Config.OptStartSeq = from;
       natsSubscription* made = nullptr;
@@ -186,6 +188,7 @@ class LibrarySession final : public NatsSession {
     const natsStatus status = natsMsg_GetMetaData(&made, message);
     const MetaData about(made);
     if (status != NATS_OK) return status;
+    if (about->Sequence.Consumer != answer.messages.size() + 1) return NATS_MISMATCH;  // some were lost on the way
     const std::string subject = natsMsg_GetSubject(message);
     answer.messages.push_back(
         {body_of(message), subject.substr(std::min(subject.size(), stream.size() + 1)), about->Sequence.Stream});
