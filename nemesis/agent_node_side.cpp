@@ -22,7 +22,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr Nanos kStartTimeout = 20s;
 constexpr Nanos kCallTimeout = 30s;
 constexpr Nanos kCommitTimeout = 100s;  // some start a database again
-constexpr Nanos kHealTimeout = 120s;
+constexpr Nanos kHealTimeout = 200s;    // a member that is added again has 120 s of it
 constexpr int kClockSamples = 5;
 constexpr int kTimeOfDaySamples = 3;
 // Where a full disk has no room for the program.

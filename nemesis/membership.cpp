@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "base/text.h"
 #include "nemesis/node_fault.h"
 
 namespace shaketable {
 namespace {
+
+// A database is started with empty data, and gets all of it from the others: more than other commands have.
+constexpr auto kUndoLimit = std::chrono::seconds(120);
 
 // A script of the system's as one that ends without ending this one.
 std::string nested(const std::string& script) {
@@ -45,10 +50,11 @@ class Remove final : public NodeFault {
     out.text = "its member is removed";
     out.arguments = {
         {"apply", system.member_remove},
+        {"undo_limit", std::to_string(Nanos(kUndoLimit).count())},
         // May come twice, and after a removal that never happened.
         {"undo", fmt::format("{} || exit 1\n{} || exit 1\nround=0\nuntil {}; do\n"
                              "  round=$((round + 1))\n"
-                             "  [ $round -lt 120 ] || {{ echo \"it is no member\" >&2; exit 1; }}\n"
+                             "  [ $round -lt 480 ] || {{ echo \"it is no member\" >&2; exit 1; }}\n"
                              "  sleep 0.25\ndone",
                              nested(system.member_add), nested(system.start), listed)},
         {"proof", fmt::format("names=$( {}) && ! printf '%s\\n' \"$names\" | grep -qxF -- {} && echo \"members: "

@@ -8,6 +8,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// The change says how long its undo may take.
+Nanos undo_limit(const Entry& entry) {
+  const auto said = to_number(field(entry.fields, "undo_limit"));
+  return said && *said > 0 ? Nanos(*said) : Nanos(45s);
+}
+
 class ArmedScript final : public Armed {
  public:
   explicit ArmedScript(std::string script) : script_(std::move(script)) {}
@@ -42,7 +48,7 @@ Fields Scripts::prove(const Entry& entry) const {
 }
 
 Result<Undone> Scripts::undo(const Entry& entry) const {
-  const Output undone = run_script(std::string(field(entry.fields, "undo")), 45s);
+  const Output undone = run_script(std::string(field(entry.fields, "undo")), undo_limit(entry));
   if (undone.code != 0) return infrastructure("undo: " + undone.describe());
   return Undone();
 }

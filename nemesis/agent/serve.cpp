@@ -98,7 +98,8 @@ class LongLease {
 Nanos patience_of(const Entry& entry) {
   if (!field(entry.fields, "ended.start").empty()) return 60s;
   const Kind* kind = find_kind(entry.kind);
-  return kind ? kind->patience() : Nanos(0);
+  const auto undo_limit = to_number(field(entry.fields, "undo_limit"));
+  return std::max<Nanos>(kind ? kind->patience() : Nanos(0), undo_limit ? Nanos(*undo_limit) + 15s : Nanos(0));
 }
 
 }  // namespace

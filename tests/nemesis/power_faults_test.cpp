@@ -136,6 +136,7 @@ TEST_CASE("remove: the member goes by the system's command and is added and star
   const NodeChange& asked = f.nodes.asked.at("n2");
   CHECK(asked.kind == "command");
   CHECK(agent::field(asked.arguments, "apply") == "REMOVE");
+  CHECK(agent::field(asked.arguments, "undo_limit") == "120000000000");
   const std::string undo(agent::field(asked.arguments, "undo"));
   CHECK(undo.find("ADD") < undo.find("START"));
   CHECK(undo.find("START") < undo.find("MEMBERS"));

@@ -355,6 +355,13 @@ TEST_CASE("command: apply and proof and undo") {
   CHECK_FALSE(find_kind("command")->undo(failing).has_value());
 }
 
+TEST_CASE("command: an undo has the time that its change says") {
+  Entry slow = entry_of("command", {{"apply", "true"}, {"undo", "sleep 1"}, {"undo_limit", "100000000"}});
+  CHECK_FALSE(find_kind("command")->undo(slow).has_value());
+  set_field(slow.fields, "undo_limit", "120000000000");
+  CHECK(find_kind("command")->undo(parse_entry(slow.key, to_text(slow)).value()).has_value());
+}
+
 TEST_CASE("a system that ended of a fault is started again and the report says so") {
   Daemon daemon;
   Entry entry =
