@@ -18,6 +18,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Nanos kInstallTimeout = 10min;
+// An installation is on the disk long before anybody works with it, so a fault that loses what was not synced must not
+// take it.
+constexpr std::string_view kSyncData = "sync -f -- {{data}}";
 constexpr Nanos kLookTimeout = 10s;
 constexpr Nanos kPollEvery = 250ms;
 constexpr int kLooksAfterStop = 5;
@@ -243,8 +246,11 @@ Result<void> System::set_up() {
   auto prepared = on_each(nodes, {"prepare", 60s}, [&](const Node& node) { return prepare_script(node); });
   if (!prepared) return tl::unexpected(prepared.error());
   if (auto ok = write_files(nodes); !ok) return ok;
-  if (spec_.setup.empty()) return {};
-  return run_part(nodes, {"set up", std::max<Nanos>(spec_.start_timeout, 60s)}, spec_.setup);
+  const Nanos limit = std::max<Nanos>(spec_.start_timeout, 60s);
+  if (!spec_.setup.empty())
+    if (auto ok = run_part(nodes, {"set up", limit}, spec_.setup); !ok) return ok;
+  if (spec_.data.empty()) return {};
+  return run_part(nodes, {"sync data", limit}, std::string(kSyncData));
 }
 
 Result<void> System::start_all() {
@@ -440,6 +446,7 @@ std::vector<PlannedCommand> System::planned_commands() const {
                            text->ends_with('\n') ? *text : *text + "\n");
       });
     add_part("set up", spec_.setup);
+    if (!spec_.data.empty()) add_part("sync data", std::string(kSyncData));
     add_part("start", spec_.start);
   }
   add_part("health", spec_.healthy);

@@ -93,13 +93,14 @@ TEST_CASE("Setting up: leftovers killed, data emptied, files written, setup run,
   REQUIRE(error_of(system.set_up()) == "fine");
   CHECK(nodes[0]->files().at("/etc/toy/n1.conf") == "peers n1=10.0.0.1:1+n2=10.0.0.2:2+n3=10.0.0.3:3\nsize 9 of 3\n");
   CHECK(nodes[2]->files().at("/etc/toy/n3.conf") == "peers n1=10.0.0.1:1+n2=10.0.0.2:2+n3=10.0.0.3:3\nsize 9 of 3\n");
-  CHECK(nodes[0]->scripts().size() == 4);  // pids, prepare, a directory for the file, setup
-  CHECK(nodes[1]->scripts().size() == 5);
+  CHECK(nodes[0]->scripts().size() == 5);  // pids, prepare, a directory for the file, setup, sync
+  CHECK(nodes[1]->scripts().size() == 6);
   CHECK(nodes[1]->scripts()[1].find("signal=KILL\nall=77:1234\n") == 0);
   CHECK(nodes[0]->scripts()[1].find("data=/data/toy\nmark=/var/lib/shaketable/data-of-toy\n") == 0);
   CHECK(nodes[0]->scripts()[1].find("mkdir -p /run/shaketable/toy ") != std::string::npos);
   CHECK(nodes[0]->scripts()[1].find("[ ! -f /var/log/toy/n1.log ] || : >/var/log/toy/n1.log") != std::string::npos);
-  CHECK(nodes[0]->scripts().back() == "toy init /data/toy");
+  CHECK(nodes[0]->scripts()[3] == "toy init /data/toy");
+  CHECK(nodes[0]->scripts().back() == "sync -f -- /data/toy");
   REQUIRE(error_of(system.start({"n3"})) == "fine");
   CHECK(nodes[2]->scripts().back() == "toy start n3");
   CHECK_FALSE(nodes[0]->was_asked("toy start"));
@@ -292,6 +293,8 @@ TEST_CASE("A dry run lists every command and touches nothing") {
                                           "n2 write /etc/toy/{{node}}.conf",
                                           "n1 set up",
                                           "n2 set up",
+                                          "n1 sync data",
+                                          "n2 sync data",
                                           "n1 start",
                                           "n2 start",
                                           "n1 health",
