@@ -93,7 +93,10 @@ class AskedClient {
   AskedClient(const AskedClient&) = delete;
 
   std::shared_ptr<ClientProcesses> processes() const { return processes_; }
-  std::string state() const { return std::string("client ") + process_state(pid_).value_or(ProcessState{}).state; }
+  std::string state() const {
+    const auto now = process_state(pid_);
+    return !now ? "client gone" : now->state == 'T' ? "client stopped" : "client runs";
+  }
 
  private:
   const std::shared_ptr<ClientProcesses> processes_ = std::make_shared<ClientProcesses>();
